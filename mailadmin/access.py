@@ -1,0 +1,130 @@
+"""Who may see and change what: the only way from anything a user sent to a row.
+
+Absent and foreign are the same answer: NotFound.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+
+from mailadmin.actors import Actor, Door
+from mailadmin.errors import NotAllowed, NotFound
+from mailadmin.models import (
+    Account,
+    Address,
+    Alias,
+    AuditEvent,
+    Domain,
+    Forward,
+    HostRow,
+    Mailbox,
+    Membership,
+    User,
+)
+
+
+def actor_for(user: User, *, door: Door, ip: str = "", change_id: str) -> Actor:
+    """The actor that a logged-in user is: an operator, or his first membership."""
+    if not user.is_active:
+        return Actor(user=user, role="nobody", door=door, ip=ip, change_id=change_id)
+    if user.is_superuser:
+        return Actor(user=user, role="operator", door=door, ip=ip, change_id=change_id)
+    membership = (
+        Membership.objects.select_related("account__parent__parent")
+        .filter(user=user)
+        .order_by("pk")
+        .first()
+    )
+    if membership is None:
+        return Actor(user=user, role="nobody", door=door, ip=ip, change_id=change_id)
+    return Actor(
+        user=user,
+        role=membership.role,  # type: ignore[arg-type]
+        account=membership.account,
+        domain_id=membership.domain_id,
+        door=door,
+        ip=ip,
+        change_id=change_id,
+    )
+
+
+def may_write(actor: Actor, thing: Account | Domain | Address) -> None:
+    """Raise NotFound for what the actor cannot see, NotAllowed for what he may only read."""
+    manager: Any = type(thing).objects
+    if not manager.visible_to(actor).filter(pk=thing.pk).exists():
+        raise NotFound
+    if not actor.may_write:
+        raise NotAllowed
+
+
+def domains_for(actor: Actor) -> QuerySet[Domain]:
+    return Domain.objects.visible_to(actor).select_related("account", "host")  # type: ignore[attr-defined,no-any-return]
+
+
+def get_domain(actor: Actor, name: str) -> Domain:
+    """Return the domain with this A-label. Raises NotFound."""
+    return _one(domains_for(actor).filter(name=name))
+
+
+def addresses_for(actor: Actor) -> QuerySet[Address]:
+    return Address.objects.visible_to(actor).select_related("domain")  # type: ignore[attr-defined,no-any-return]
+
+
+def get_address(actor: Actor, uid: str | uuid.UUID) -> Address:
+    return _one(addresses_for(actor).filter(uid=_as_uid(uid)))
+
+
+def mailboxes_for(actor: Actor) -> QuerySet[Mailbox]:
+    return Mailbox.objects.visible_to(actor).select_related("address__domain")  # type: ignore[attr-defined,no-any-return]
+
+
+def get_mailbox(actor: Actor, uid: str | uuid.UUID) -> Mailbox:
+    """Return the mailbox whose address has this uid. Raises NotFound."""
+    return _one(mailboxes_for(actor).filter(address__uid=_as_uid(uid)))
+
+
+def aliases_for(actor: Actor) -> QuerySet[Alias]:
+    return Alias.objects.visible_to(actor).select_related(  # type: ignore[attr-defined,no-any-return]
+        "address__domain", "mailbox__address__domain"
+    )
+
+
+def get_alias(actor: Actor, uid: str | uuid.UUID) -> Alias:
+    return _one(aliases_for(actor).filter(address__uid=_as_uid(uid)))
+
+
+def forwards_for(actor: Actor) -> QuerySet[Forward]:
+    return Forward.objects.visible_to(actor).select_related("address__domain")  # type: ignore[attr-defined,no-any-return]
+
+
+def get_forward(actor: Actor, uid: str | uuid.UUID) -> Forward:
+    return _one(forwards_for(actor).filter(address__uid=_as_uid(uid)))
+
+
+def accounts_for(actor: Actor) -> QuerySet[Account]:
+    return Account.objects.visible_to(actor)  # type: ignore[attr-defined,no-any-return]
+
+
+def audit_for(actor: Actor) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.visible_to(actor).select_related("detail")  # type: ignore[attr-defined,no-any-return]
+
+
+def host_rows_for(actor: Actor) -> QuerySet[HostRow]:
+    return HostRow.objects.visible_to(actor)  # type: ignore[attr-defined,no-any-return]
+
+
+def _one(rows: QuerySet[Any]) -> Any:
+    found = rows.first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _as_uid(text: str | uuid.UUID) -> uuid.UUID:
+    try:
+        return text if isinstance(text, uuid.UUID) else uuid.UUID(text)
+    except ValueError as error:
+        raise NotFound from error

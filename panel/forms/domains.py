@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class CatchAllForm(forms.Form):
+    """Where mail for unknown names goes; empty refuses it."""
+
+    target = forms.CharField(
+        label=_("Unknown addresses lead to"),
+        required=False,
+        max_length=300,
+        widget=forms.TextInput(
+            attrs={"inputmode": "email", "autocomplete": "off", "class": "mono"}
+        ),
+    )
