@@ -1,0 +1,256 @@
+"""Showing what is: RCPT on a fresh connection, a log-in by the owner's own query, a signed probe."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import re
+import secrets
+import socket
+import sqlite3
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .config import Config
+from .errors import Refused
+from .logs import log
+from .store import Store
+from .validate import DOMAIN, LOCAL_PART, SELECTOR
+
+TIMEOUT_SECONDS = 8.0
+PROBE_LIFE_SECONDS = 60
+# The log-in name of the probe that Rspamd signs; without an @ it is never a mailbox's.
+PROBE_LOGIN = "postkontor-probe"
+MAX_ROWS = 500
+
+
+class Prover:
+    """The verb `prove`; several rows at once, each on connections of its own."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.config = config
+        self.store = store
+        self.pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="proof")
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # Loopback to our own Dovecot: what is proved is the log-in, not the certificate.
+        self.tls.check_hostname = False
+        self.tls.verify_mode = ssl.CERT_NONE
+
+    def prove(self, request: dict[str, Any]) -> dict[str, Any]:
+        rows = request.get("rows")
+        if not isinstance(rows, list) or len(rows) > MAX_ROWS:
+            raise Refused("bad_request", field="rows")
+        started = time.monotonic()
+        secrets_of = self._issue(rows)
+        try:
+            results = list(self.pool.map(lambda row: self._row(row, secrets_of), rows))
+        finally:
+            self._withdraw(secrets_of)
+        return {"results": results, "took_ms": round((time.monotonic() - started) * 1000, 1)}
+
+    def _row(self, row: Any, secrets_of: dict[str, tuple[str, str]]) -> dict[str, Any]:
+        kind = key = ""
+        try:
+            kind, key, expect = str(row["kind"]), str(row["key"]), row["expect"]
+            show = {"address": self._address, "domain": self._domain, "dkim": self._key}[kind]
+            facts = show(key, expect, secrets_of)
+        except Refused as refusal:
+            log("proof_failed", kind=kind, key=key, code=refusal.code, facts=refusal.facts)
+            return {
+                "kind": kind, "key": key, "ok": False,
+                "code": refusal.code, "facts": refusal.facts,
+            }  # fmt: skip
+        except (KeyError, TypeError, ValueError):
+            return {"kind": kind, "key": key, "ok": False, "code": "bad_expectation", "facts": {}}
+        return {"kind": kind, "key": key, "ok": True, "facts": facts}
+
+    # --- one-time log-ins -----------------------------------------------------------------------
+
+    def _issue(self, rows: list[Any]) -> dict[str, tuple[str, str]]:
+        """Store a one-time log-in for each mailbox among the rows, in one commit."""
+        issued: dict[str, tuple[str, str]] = {}
+        inserts = []
+        expires = int(time.time()) + PROBE_LIFE_SECONDS
+        for row in rows:
+            expect = row.get("expect") if isinstance(row, dict) else None
+            if isinstance(expect, dict) and "login" in expect and str(row.get("key")).isdigit():
+                prefix, secret = "p" + secrets.token_hex(7), secrets.token_hex(16)
+                issued[str(row["key"])] = (prefix, secret)
+                digest = hashlib.sha256(f"{prefix}.{secret}".encode()).hexdigest()
+                inserts.append((int(row["key"]), prefix, "{SHA256.HEX}" + digest, expires))
+        if inserts:
+            self._write("INSERT INTO probe VALUES (?, ?, ?, ?)", inserts)
+        return issued
+
+    def _withdraw(self, issued: dict[str, tuple[str, str]]) -> None:
+        if issued:
+            self._write(
+                "DELETE FROM probe WHERE address_id = ? AND prefix = ?",
+                [(int(key), prefix) for key, (prefix, _secret) in issued.items()],
+            )
+
+    def _write(self, statement: str, values: list[tuple[Any, ...]]) -> None:
+        with self.store.write_lock:
+            auth = self.store.writers["auth"]
+            try:
+                auth.execute("BEGIN IMMEDIATE")
+                auth.executemany(statement, values)
+                auth.execute("DELETE FROM probe WHERE expires < ?", (int(time.time()),))
+                auth.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                if auth.in_transaction:
+                    auth.execute("ROLLBACK")
+                raise Refused("storage_fault", detail=str(error)) from error
+
+    # --- what is shown --------------------------------------------------------------------------
+
+    def _address(
+        self, key: str, expect: dict[str, Any], secrets_of: dict[str, tuple[str, str]]
+    ) -> dict[str, Any]:
+        local_part, _at, domain = str(expect["address"]).partition("@")
+        if not LOCAL_PART.fullmatch(local_part) or not DOMAIN.fullmatch(domain):
+            raise Refused("bad_expectation")
+        facts = self._rcpt(f"{local_part}@{domain}", int(expect["rcpt"]))
+        if "login" in expect:
+            prefix, secret = secrets_of[key]
+            self._log_in(
+                f"{local_part}@{domain}", f"{prefix}.{secret}", expected=bool(expect["login"])
+            )
+        return facts
+
+    def _domain(
+        self, key: str, expect: dict[str, Any], secrets_of: dict[str, tuple[str, str]]
+    ) -> dict[str, Any]:
+        if not LOCAL_PART.fullmatch(expect["local_part"]) or not DOMAIN.fullmatch(expect["name"]):
+            raise Refused("bad_expectation")
+        return self._rcpt(f"{expect['local_part']}@{expect['name']}", int(expect["rcpt"]))
+
+    def _rcpt(self, address: str, expected: int) -> dict[str, Any]:
+        """Ask a smtpd with the restrictions of port 25, on a fresh connection."""
+        try:
+            reply = self._smtp_reply(address)
+        except (OSError, EOFError) as error:
+            raise Refused("rcpt_unreachable", detail=str(error)) from error
+        if reply[:3] == str(expected):
+            return {"reply": reply[:200]}
+        code = "rcpt_accepted" if reply.startswith("250") else "rcpt_refused"
+        raise Refused(code, reply=reply[:200], expected=expected)
+
+    def _smtp_reply(self, address: str) -> str:
+        place = ("127.0.0.1", self.config.probe_smtp_port)
+        with socket.create_connection(place, timeout=TIMEOUT_SECONDS) as stream:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with stream.makefile("rb") as replies:
+                _smtp_read(replies.readline)
+                stream.sendall(f"EHLO {self.config.hostname}\r\n".encode())
+                _smtp_read(replies.readline)
+                # Pipelined (RFC 2920): the answers come in the same order.
+                sender = f"MAIL FROM:<probe@{self.config.hostname}>\r\n"
+                stream.sendall(f"{sender}RCPT TO:<{address}>\r\nQUIT\r\n".encode())
+                sender_reply = _smtp_read(replies.readline)
+                if not sender_reply.startswith("250"):
+                    return sender_reply
+                return _smtp_read(replies.readline)
+
+    def _log_in(self, login: str, password: str, *, expected: bool) -> None:
+        """Log in over IMAPS and open INBOX, or be refused where that is what is expected."""
+        try:
+            answer, inbox = self._imap_answers(login, password, inbox=expected)
+        except (OSError, EOFError) as error:
+            raise Refused("login_unreachable", detail=str(error)) from error
+        if answer.startswith("a OK"):
+            if not expected:
+                raise Refused("login_accepted")
+            if not inbox.startswith("b OK"):
+                raise Refused("inbox_failed", reply=inbox[:200])
+        elif "UNAVAILABLE" in answer:
+            raise Refused("login_unreachable", reply=answer[:200])
+        elif expected:
+            raise Refused("login_refused", reply=answer[:200])
+
+    def _imap_answers(self, login: str, password: str, *, inbox: bool) -> tuple[str, str]:
+        place = ("127.0.0.1", self.config.imaps_port)
+        with (
+            socket.create_connection(place, timeout=TIMEOUT_SECONDS) as plain,
+            self.tls.wrap_socket(plain) as stream,
+        ):
+            plain_nodelay(stream)
+            with stream.makefile("rb") as answers:
+                _line(answers.readline)
+                stream.sendall(f'a LOGIN "{login}" "{password}"\r\n'.encode())
+                answer = _tagged(answers.readline, "a")
+                opened = ""
+                if inbox and answer.startswith("a OK"):
+                    stream.sendall(b"b SELECT INBOX\r\n")
+                    opened = _tagged(answers.readline, "b")
+                stream.sendall(b"c LOGOUT\r\n")
+                return answer, opened
+
+    def _key(
+        self, key: str, expect: dict[str, Any], secrets_of: dict[str, tuple[str, str]]
+    ) -> dict[str, Any]:
+        """Have Rspamd sign a message of the domain; the panel verifies it."""
+        domain, selector = str(expect["domain"]), str(expect["selector"])
+        if not DOMAIN.fullmatch(domain) or not SELECTOR.fullmatch(selector):
+            raise Refused("bad_expectation")
+        message = (
+            f"From: postmaster@{domain}\r\nTo: postmaster@{domain}\r\n"
+            "Subject: signature check\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+            f"Message-ID: <{secrets.token_hex(8)}@{domain}>\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: text/plain\r\n\r\nThis message is signed and goes nowhere.\r\n"
+        )
+        for signature in self._signatures(domain, message):
+            if re.search(rf"\bs={re.escape(selector)}\s*(;|$)", signature):
+                return {"message": message, "dkim_signature": signature}
+        raise Refused("not_signed", selector=selector)
+
+    def _signatures(self, domain: str, message: str) -> list[str]:
+        link = http.client.HTTPConnection(
+            "127.0.0.1", self.config.rspamd_port, timeout=TIMEOUT_SECONDS
+        )
+        headers = {
+            "From": f"postmaster@{domain}",
+            "Rcpt": f"postmaster@{domain}",
+            "User": PROBE_LOGIN,
+            "IP": "127.0.0.1",
+            "Helo": self.config.hostname,
+        }
+        try:
+            link.request("POST", "/checkv2", message.encode(), headers)
+            answer = json.loads(link.getresponse().read())
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Refused("signer_unreachable", detail=str(error)) from error
+        finally:
+            link.close()
+        found = answer.get("dkim-signature") or []
+        return [found] if isinstance(found, str) else [str(each) for each in found]
+
+
+def plain_nodelay(stream: socket.socket) -> None:
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _line(read: Callable[[int], bytes]) -> str:
+    line = read(8192)
+    if not line.endswith(b"\n"):
+        raise EOFError("the server hung up")
+    return line.decode("utf-8", "replace").rstrip()
+
+
+def _smtp_read(read: Callable[[int], bytes]) -> str:
+    """Return the last line of one reply (RFC 5321, 4.2.1)."""
+    while True:
+        line = _line(read)
+        if line[3:4] != "-":
+            return line
+
+
+def _tagged(read: Callable[[int], bytes], tag: str) -> str:
+    while True:
+        line = _line(read)
+        if line.startswith(f"{tag} "):
+            return line

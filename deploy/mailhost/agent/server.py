@@ -1,0 +1,291 @@
+"""The socket: one JSON line in, one JSON line out, whatever comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from typing import Any
+
+from . import __version__
+from . import rows as tables
+from .applying import Applier
+from .config import Config
+from .errors import Refused
+from .helperclient import Helper
+from .logs import log
+from .proof import Prover
+from .store import NAMES, Store
+
+PROTOCOL = 1
+MAX_LINE_BYTES = 8 * 1024 * 1024
+# A request that has begun must be there in this time; between requests a stream may rest.
+LINE_SECONDS = 60
+MAX_CONNECTIONS = 64
+
+
+class Agent:
+    """All verbs. Each takes the request and returns the answer's content, or raises Refused."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.store = Store(config)
+        self.helper = Helper(config.helper_socket)
+        self.applier = Applier(self.store, self.helper, config.private.parent)
+        self.prover = Prover(config, self.store)
+        self.versions = _versions()
+        self.verbs = {
+            "hello": self.hello,
+            "status": self.status,
+            "apply": self.applier.apply,
+            "replace": self.applier.replace,
+            "digest": self.digest,
+            "rows": self.rows,
+            "prove": self.prover.prove,
+            "purge": self.applier.purge,
+            "queue": self.queue,
+            "queue_action": self.queue_action,
+            "kick": self.kick,
+            "reload": self.reload,
+        }
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """Answer one request; garbage gets a code too."""
+        request_id: object = None
+        try:
+            request = _parsed(line)
+            request_id = request.get("id")
+            if not isinstance(request_id, (int, str)) or isinstance(request_id, bool):
+                request_id = None
+            if request.get("v") != PROTOCOL:
+                raise Refused("bad_version", protocols=[PROTOCOL])
+            verb = request.get("verb")
+            if not isinstance(verb, str) or verb not in self.verbs:
+                raise Refused("unknown_verb")
+            content = self.verbs[verb](request)
+        except Refused as refusal:
+            log("refused", code=refusal.code, facts=refusal.facts)
+            return {"id": request_id, "ok": False, "code": refusal.code, "facts": refusal.facts}
+        except Exception as error:
+            log("fault", error=repr(error))
+            return {"id": request_id, "ok": False, "code": "agent_fault", "facts": {}}
+        return {"id": request_id, "ok": True, **content}
+
+    def hello(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "protocols": [PROTOCOL],
+            "agent": __version__,
+            "host_id": self.config.host_id,
+            "token": self.store.token(),
+            **self.versions,
+            **self.store.position().as_dict(),
+        }
+
+    def status(self, request: dict[str, Any]) -> dict[str, Any]:
+        files = {name: each.as_dict() for name, each in self.store.positions().items()}
+        disk = shutil.disk_usage(self.config.state)
+        lookup = self.store.reader("lookup")
+        return {
+            **self.store.position().as_dict(),
+            "files": files,
+            "wal_bytes": self.store.wal_bytes(),
+            "disk_free_bytes": disk.free,
+            "load": list(os.getloadavg()),
+            "domains": lookup.execute("SELECT count(*) FROM domain").fetchone()[0],
+            "mailboxes": lookup.execute(
+                "SELECT count(*) FROM address WHERE type = 'mailbox'"
+            ).fetchone()[0],
+            "services": {
+                "postfix": _listens(self.config.probe_smtp_port),
+                "dovecot": _listens(self.config.imaps_port),
+                "rspamd": _listens(self.config.rspamd_port),
+                "helper": self._helper_answers(),
+            },
+        }
+
+    def _helper_answers(self) -> bool:
+        try:
+            self.helper.call("ping")
+        except Refused:
+            return False
+        return True
+
+    def digest(self, request: dict[str, Any]) -> dict[str, Any]:
+        wanted = request.get("domains")
+        if wanted is not None and not isinstance(wanted, list):
+            raise Refused("bad_request", field="domains")
+        readers = self._snapshot()
+        try:
+            ids = tables.domain_ids(readers) if wanted is None else wanted
+            digests = {
+                str(domain_id): tables.domain_digest(self._row_digests(readers, domain_id))
+                for domain_id in ids
+            }
+            return {**self.store.position().as_dict(), "digests": digests}
+        finally:
+            self._end_snapshot(readers)
+
+    def rows(self, request: dict[str, Any]) -> dict[str, Any]:
+        domain_id = request.get("domain_id")
+        if not isinstance(domain_id, int):
+            raise Refused("bad_request", field="domain_id")
+        readers = self._snapshot()
+        try:
+            found = self._row_digests(readers, domain_id)
+        finally:
+            self._end_snapshot(readers)
+        return {
+            "rows": [
+                {"kind": kind, "key": key, "digest": value}
+                for (kind, key), value in sorted(found.items())
+            ]
+        }
+
+    def _snapshot(self) -> dict[str, Any]:
+        """One state of all three files: no batch is committed while the reads begin."""
+        with self.store.write_lock:
+            readers = {name: self.store.reader(name) for name in NAMES}
+            for connection in readers.values():
+                connection.execute("BEGIN")
+                connection.execute("SELECT generation FROM meta").fetchone()
+        return readers
+
+    def _end_snapshot(self, readers: dict[str, Any]) -> None:
+        for connection in readers.values():
+            connection.execute("ROLLBACK")
+
+    def _row_digests(self, readers: dict[str, Any], domain_id: int) -> dict[tuple[str, str], str]:
+        return {
+            (row["kind"], row["key"]): tables.digest(row)
+            for row in tables.read_domain(readers, domain_id)
+        }
+
+    def queue(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"entries": self.helper.call("queue_list").get("entries", [])}
+
+    def queue_action(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.helper.call(
+            "queue_action",
+            action=str(request.get("action")),
+            queue_id=str(request.get("queue_id")),
+        )
+        return {}
+
+    def kick(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.helper.call("kick", login=str(request.get("login")))
+        return {}
+
+    def reload(self, request: dict[str, Any]) -> dict[str, Any]:
+        what = request.get("what")
+        if what not in ("postfix", "dovecot", "rspamd"):
+            raise Refused("bad_request", field="what")
+        self.helper.call(f"reload_{what}")
+        return {}
+
+
+def serve(agent: Agent) -> None:
+    """Listen on the agent's socket for ever."""
+    path = agent.config.agent_socket
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        old = os.umask(0o117)
+        listener.bind(str(path))
+        os.umask(old)
+        listener.listen(64)
+        log("listening", socket=str(path), **agent.store.position().as_dict())
+        free = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        while True:
+            stream, _peer = listener.accept()
+            if not free.acquire(blocking=False):
+                stream.close()
+                continue
+            threading.Thread(target=_converse, args=(agent, stream, free), daemon=True).start()
+
+
+def _converse(agent: Agent, stream: socket.socket, free: threading.BoundedSemaphore) -> None:
+    try:
+        with stream:
+            buffer = bytearray()
+            while (line := _read_line(stream, buffer)) is not None:
+                stream.settimeout(LINE_SECONDS)
+                stream.sendall(json.dumps(agent.answer(line)).encode() + b"\n")
+    except Refused as refusal:
+        log("refused", code=refusal.code)
+    except OSError as error:
+        log("hung_up", error=str(error))
+    finally:
+        agent.store.close_readers()
+        free.release()
+
+
+def _read_line(stream: socket.socket, buffer: bytearray) -> bytes | None:
+    """Return the next line, None at the end; a line without end is answered and cut off."""
+    searched = 0
+    while (end := buffer.find(b"\n", searched)) < 0:
+        searched = len(buffer)
+        if len(buffer) > MAX_LINE_BYTES:
+            no = {"id": None, "ok": False, "code": "line_too_long", "facts": {}}
+            stream.settimeout(5)
+            stream.sendall(json.dumps(no).encode() + b"\n")
+            raise Refused("line_too_long")
+        stream.settimeout(LINE_SECONDS if buffer else None)
+        piece = stream.recv(262_144)
+        if not piece:
+            return None
+        buffer += piece
+    line = bytes(buffer[:end])
+    del buffer[: end + 1]
+    return line
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(
+            line.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_json") from error
+    if not isinstance(request, dict):
+        raise Refused("bad_json")
+    return request
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what runs here; empty where a program does not say."""
+    asked = {
+        "postfix": ["/usr/sbin/postconf", "-h", "-c", "/usr/share/postfix", "-d", "mail_version"],
+        "dovecot": ["/usr/sbin/dovecot", "--version"],
+        "rspamd": ["/usr/bin/rspamd", "--version"],
+    }
+    found = {}
+    for name, argv in asked.items():
+        try:
+            output = subprocess.run(  # noqa: S603
+                argv, capture_output=True, text=True, timeout=10, check=False
+            ).stdout
+        except (OSError, subprocess.TimeoutExpired):
+            output = ""
+        found[name] = output.strip().splitlines()[0][:60] if output.strip() else ""
+    return found

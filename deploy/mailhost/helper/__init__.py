@@ -1,0 +1,1 @@
+"""The root helper: fixed verbs on a Unix socket, arguments matched by pattern, no shell."""

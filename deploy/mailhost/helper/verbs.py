@@ -1,0 +1,145 @@
+"""All that root does for the agent."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,20}")
+LOGIN = re.compile(r"(?:\*|[a-z0-9][a-z0-9._-]{0,63})@[a-z0-9][a-z0-9.-]{0,252}")
+STORAGE_ID = re.compile(r"[0-9a-f]{32}")
+QUEUE_FLAGS = {"hold": "-h", "release": "-H", "requeue": "-r", "delete": "-d"}
+
+
+class NotDone(Exception):
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
+class Verbs:
+    """Each verb takes exactly its own arguments."""
+
+    def __init__(self, state: Path) -> None:
+        self.postfix = str(state / "etc" / "current" / "postfix")
+        self.dovecot = str(state / "etc" / "current" / "dovecot" / "dovecot.conf")
+        self.rspamd_pid = state / "run" / "rspamd" / "rspamd.pid"
+        self.mail = state / "mail"
+
+    def call(self, request: dict[str, Any]) -> dict[str, Any]:
+        verb = request.pop("verb", None)
+        verbs: dict[str, tuple[set[str], Callable[..., dict[str, Any]]]] = {
+            "ping": (set(), dict),
+            "reload_postfix": (set(), self.reload_postfix),
+            "reload_dovecot": (set(), self.reload_dovecot),
+            "reload_rspamd": (set(), self.reload_rspamd),
+            "queue_list": (set(), self.queue_list),
+            "queue_action": ({"action", "queue_id"}, self.queue_action),
+            "kick": ({"login"}, self.kick),
+            "purge": ({"storage_id"}, self.purge),
+        }
+        if not isinstance(verb, str) or verb not in verbs:
+            raise NotDone("unknown_verb")
+        wanted, run = verbs[verb]
+        if set(request) != wanted or not all(isinstance(each, str) for each in request.values()):
+            raise NotDone("bad_arguments")
+        return run(**request)
+
+    def reload_postfix(self) -> dict[str, Any]:
+        _run(["/usr/sbin/postfix", "-c", self.postfix, "reload"])
+        return {}
+
+    def reload_dovecot(self) -> dict[str, Any]:
+        _run(["/usr/bin/doveadm", "-c", self.dovecot, "reload"])
+        return {}
+
+    def reload_rspamd(self) -> dict[str, Any]:
+        try:
+            os.kill(int(self.rspamd_pid.read_text()), 1)
+        except (OSError, ValueError) as error:
+            raise NotDone("not_running", detail=str(error)) from error
+        return {}
+
+    def queue_list(self) -> dict[str, Any]:
+        output = _run(["/usr/sbin/postqueue", "-c", self.postfix, "-j"])
+        return {"entries": [json.loads(line) for line in output.splitlines()[:1000]]}
+
+    def queue_action(self, action: str, queue_id: str) -> dict[str, Any]:
+        # A queue id always has a digit or an upper-case letter; ALL would be every message.
+        if action not in QUEUE_FLAGS or not QUEUE_ID.fullmatch(queue_id) or queue_id == "ALL":
+            raise NotDone("bad_arguments")
+        _run(["/usr/sbin/postsuper", "-c", self.postfix, QUEUE_FLAGS[action], queue_id])
+        return {}
+
+    def kick(self, login: str) -> dict[str, Any]:
+        if not LOGIN.fullmatch(login):
+            raise NotDone("bad_arguments")
+        # Exit status 68: nobody was logged in.
+        _run(["/usr/bin/doveadm", "-c", self.dovecot, "kick", login], fine=(0, 68))
+        return {}
+
+    def purge(self, storage_id: str) -> dict[str, Any]:
+        """Remove one mail storage; a link that somebody planted is removed, never followed."""
+        if not STORAGE_ID.fullmatch(storage_id):
+            raise NotDone("bad_arguments")
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        try:
+            mail = os.open(self.mail, flags)
+        except OSError as error:
+            raise NotDone("no_mail_directory", detail=str(error)) from error
+        try:
+            shelf = os.open(storage_id[:2], flags, dir_fd=mail)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise NotDone("not_a_directory", detail=str(error)) from error
+        finally:
+            os.close(mail)
+        try:
+            _remove(storage_id, shelf)
+        finally:
+            os.close(shelf)
+        return {}
+
+
+def _remove(name: str, parent: int) -> None:
+    """Remove `name` below the open directory `parent`, by descriptors all the way."""
+    try:
+        kind = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(kind):
+        os.unlink(name, dir_fd=parent)
+        return
+    here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        for child in os.listdir(here):
+            _remove(child, here)
+    finally:
+        os.close(here)
+    os.rmdir(name, dir_fd=parent)
+
+
+def _run(argv: list[str], *, fine: tuple[int, ...] = (0,)) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=25,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotDone("failed", detail=str(error)) from error
+    if done.returncode not in fine:
+        raise NotDone("failed", status=done.returncode, detail=done.stderr.strip()[-300:])
+    return done.stdout
