@@ -72,6 +72,27 @@ def refuse_loop(start: str, targets: Iterable[str], *, keeps: bool = False) -> N
         raise LoopFound(chain=chain)
 
 
+def refuse_catch_all_loop(domain: Domain, email: str) -> None:
+    """Raise LoopFound when unknown names of `domain` would lead back to unknown names of it."""
+    anything = f"*@{domain.name}"
+
+    def further(asked: str) -> list[str]:
+        return [anything] if _is_unknown(asked, domain) else lead_further(asked)
+
+    if chain := loops.find_loop(anything, [email], further):
+        raise LoopFound(chain=chain)
+
+
+def _is_unknown(email: str, domain: Domain) -> bool:
+    """Whether the catch-all of `domain` would take mail for this address."""
+    local_part, _at, name = email.rpartition("@")
+    home = Domain.objects.filter(name=name).first()
+    if home is None or domain.pk not in (home.pk, home.canonical_id):
+        return False
+    base = local_part.partition("+")[0]
+    return not Address.objects.filter(domain=domain, local_part=base).exclude(state="trash").exists()
+
+
 def lead_further(email: str) -> list[str]:
     """Return where mail to a hosted address goes on to; nothing when it stays or is not ours."""
     local_part, _at, name = email.rpartition("@")

@@ -100,7 +100,7 @@ def set_catch_all(domain: Domain, target: str, *, by: Actor) -> Domain:
         limits.lock(domain.account)
         domain = Domain.objects.select_related("account").get(pk=domain.pk)
         if email:
-            _refuse_catch_all_loop(domain, email)
+            addresses.refuse_catch_all_loop(domain, email)
         before, domain.catch_all = domain.catch_all, email
         domain.save(update_fields=["catch_all"])
         audit.record(
@@ -108,15 +108,6 @@ def set_catch_all(domain: Domain, target: str, *, by: Actor) -> Domain:
         )
         hostrows.touch(domain, by=by)
     return domain
-
-
-def _refuse_catch_all_loop(domain: Domain, email: str) -> None:
-    """A catch-all that leads to a name which only the catch-all itself would take is a loop."""
-    former, domain.catch_all = domain.catch_all, ""
-    try:
-        addresses.refuse_catch_all(domain, email)
-    finally:
-        domain.catch_all = former
 
 
 def set_domain_state(domain: Domain, state: State, *, by: Actor) -> Domain:

@@ -1,0 +1,70 @@
+"""Make the people, the host and the domain of a trial. Refused outside trial mode."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from mailadmin.actors import Actor, operator_by_command
+from mailadmin.models import Account, Domain, Mailbox, Membership, Plan, User
+from mailadmin.services import accounts, aliases, dkim, domains, forwards, hosts, mailboxes
+
+REASON = "Trial data: example.test belongs to nobody (RFC 2606)."
+
+
+class Command(BaseCommand):
+    help = "Make the trial's people, host and domain. Reads the facts as JSON from standard input."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """`{"agent", "host", "client_settings", "admin"|"reseller"|"customer": {"email", "password"},
+        "mailbox": {"address", "password"}}`; safe to repeat."""
+        if not settings.TRIAL:
+            raise CommandError("Demo data is for trials; this is not one (POSTKONTOR_TRIAL).")
+        facts = json.load(sys.stdin)
+        by = operator_by_command()
+        hosts.add_host(facts["host"], facts["agent"], by=by, client_settings=facts["client_settings"])
+        if User.objects.filter(email=facts["admin"]["email"]).exists():
+            return
+        accounts.create_operator_user(**facts["admin"], by=by, name="Ada Admin")
+        operator = accounts.the_operator()
+        wholesale = Plan.objects.create(
+            name="Wholesale", owner=operator, max_domains=100, max_mailboxes=500,
+            max_aliases=1000, max_forwards=1000, max_quota_mib=1_048_576, domains_by_word=True,
+        )  # fmt: skip
+        reseller = accounts.create_account(
+            "Bob's Hosting", Account.Kind.RESELLER, plan=wholesale, by=by,
+            contact_address="bob@outside.example",
+        )  # fmt: skip
+        self._person(facts["reseller"], "Bob Reseller", reseller, by)
+        plan = Plan.objects.create(
+            name="M", owner=reseller, max_domains=3, max_mailboxes=25, max_aliases=100,
+            max_forwards=100, max_quota_mib=51_200, default_quota_mib=1024,
+        )  # fmt: skip
+        customer = accounts.create_account(
+            "Müller Dach", Account.Kind.CUSTOMER, plan=plan, by=by, parent=reseller,
+            contact_address="alice@outside.example",
+        )  # fmt: skip
+        self._person(facts["customer"], "Alice Müller", customer, by)
+        self._domain(facts["mailbox"], customer, by)
+
+    def _person(self, facts: dict[str, str], name: str, account: Account, by: Actor) -> None:
+        user = accounts.create_user(facts["email"], facts["password"], by=by, name=name)
+        accounts.add_member(account, user, Membership.Role.OWNER, by=by)
+
+    def _domain(self, mailbox: dict[str, str], account: Account, by: Actor) -> None:
+        local_part, _at, name = mailbox["address"].partition("@")
+        domain: Domain = domains.hold_domain_by_word(name, account, reason=REASON, by=by)
+        key = domain.zone.dkim_keys.get()
+        dkim.switch_to_signing_by_word(domain, key, reason=REASON, by=by)
+        chef: Mailbox = mailboxes.create_mailbox(
+            domain, local_part=local_part, password=mailbox["password"], quota_mib=1024,
+            name="Alice Müller", by=by,
+        )  # fmt: skip
+        aliases.create_alias(domain, local_part="alice", mailbox=chef, by=by)
+        forwards.create_forward(
+            domain, local_part="buero", targets=f"{mailbox['address']}\nsteuer@outside.example", by=by
+        )
