@@ -22,6 +22,8 @@ class Service:
     folder: str = "/"
     port: int | None = None
     socket: str | None = None
+    # Those behind it need it.
+    first: bool = False
 
 
 def services(settings: HostSettings) -> list[Service]:
@@ -35,6 +37,7 @@ def services(settings: HostSettings) -> list[Service]:
             (python, "-B", "-m", "helper", "--config", agent_config),
             folder=str(root / "code"),
             socket=str(root / "run" / "helper" / "helper.sock"),
+            first=True,
         ),
         # Before Postfix and Dovecot: it keeps the files open that they read.
         Service(
@@ -43,6 +46,7 @@ def services(settings: HostSettings) -> list[Service]:
             user=settings.agent_user,
             folder=str(root / "code"),
             socket=str(root / "run" / "agent" / "agent.sock"),
+            first=True,
         ),
         Service(
             "srs",

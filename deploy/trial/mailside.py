@@ -31,6 +31,7 @@ def main() -> None:
                 user=each.user,
                 port=each.port,
                 socket=each.socket,
+                first=each.first,
             )
             for each in mailhost.services(settings)
         ],
@@ -42,11 +43,12 @@ def main() -> None:
     def stop() -> None:
         supervisor.stopping = True
 
-    on_signals(stop, sys.stdin.buffer)
+    on_signals(stop, 0)
     ready = settings.root / "run" / "ready"
     ready.unlink(missing_ok=True)
     try:
-        supervisor.start()
+        supervisor.launch(supervisor.services)
+        supervisor.wait_ready()
         ready.touch()
         supervisor.watch()
     except NotStarted as error:

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -46,6 +45,8 @@ class Service:
     port: int | None = None
     socket: str | None = None
     ready: Callable[[], bool] | None = None
+    # Those behind it in the list start only when it is ready.
+    first: bool = False
     # The program is told to stop by closing its standard input, as well as by a signal.
     stdin: bool = False
 
@@ -92,12 +93,18 @@ class Supervisor:
         logs.mkdir(parents=True, exist_ok=True)
         end_recorded(record)
 
-    def start(self) -> None:
-        """Start all in their order, each when the one before is ready. Raises NotStarted."""
-        for service in self.services:
+    def launch(self, services: list[Service]) -> None:
+        """Start these in their order; wait only for those that others need. Raises NotStarted."""
+        for service in services:
             if self.stopping:
                 return
             self._launch(service)
+            if service.first:
+                self._wait_ready(service)
+
+    def wait_ready(self) -> None:
+        """Wait until all answer. Raises NotStarted."""
+        for service in self.services:
             self._wait_ready(service)
             self.say(service.name)
 
@@ -147,7 +154,7 @@ class Supervisor:
         )
         for service in self.services:
             if service.process is None:
-                if time.monotonic() >= service.restart_at:
+                if service.started_at and time.monotonic() >= service.restart_at:
                     self._launch(service)
             elif service.process.poll() is not None:
                 self._bury(service, service.process)
@@ -297,13 +304,14 @@ def tail(path: Path, lines: int = 12) -> str:
         return ""
 
 
-def on_signals(stop: Callable[[], None], stdin: IO[bytes] | None = None) -> None:
-    """Call `stop` on SIGINT, SIGTERM or SIGHUP; with `stdin` also when that is closed."""
+def on_signals(stop: Callable[[], None], stdin: int | None = None) -> None:
+    """Call `stop` on SIGINT, SIGTERM or SIGHUP; with the descriptor `stdin` also at its end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop())
     if stdin is not None:
         def wait() -> None:
-            stdin.read()
+            while os.read(stdin, 4096):
+                pass
             stop()
 
         threading.Thread(target=wait, daemon=True).start()
