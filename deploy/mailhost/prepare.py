@@ -79,7 +79,11 @@ def _directories(settings: HostSettings) -> None:
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
         os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
         path.chmod(mode)
-    for name, owner in (("rspamd.log", "_rspamd"), ("dovecot.log", "root"), ("postfix.log", "root")):
+    for name, owner in (
+        ("rspamd.log", "_rspamd"),
+        ("dovecot.log", "root"),
+        ("postfix.log", "root"),
+    ):
         path = settings.root / "log" / name
         path.touch(mode=0o640)
         os.chown(path, pwd.getpwnam(owner).pw_uid, 0)
@@ -201,7 +205,9 @@ def check(settings: HostSettings) -> None:
     current = settings.root / "etc" / "current"
     _run("/usr/sbin/postfix", "-c", str(current / "postfix"), "check")
     _run("/usr/bin/doveconf", "-c", str(current / "dovecot" / "dovecot.conf"), "-n")
-    _run("/usr/bin/rspamadm", *rspamd_places(settings), "configtest", "-c", "/etc/rspamd/rspamd.conf")
+    _run(
+        "/usr/bin/rspamadm", *rspamd_places(settings), "configtest", "-c", "/etc/rspamd/rspamd.conf"
+    )
 
 
 def rspamd_places(settings: HostSettings) -> list[str]:

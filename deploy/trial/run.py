@@ -251,7 +251,9 @@ def services(places: Places, environment: dict[str, str]) -> list[Service]:
 
 def page_answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/accounts/login/", timeout=5
+        ) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
         raise NotStarted(f"the log-in page answers {error.code}; see log/panel.log") from error

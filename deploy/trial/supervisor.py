@@ -137,7 +137,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_become(service.user),  # noqa: PLW1509
+                preexec_fn=_become(service.user),
             )
         service.started_at = time.monotonic()
         self._write_record()
@@ -309,6 +309,7 @@ def on_signals(stop: Callable[[], None], stdin: int | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop())
     if stdin is not None:
+
         def wait() -> None:
             while os.read(stdin, 4096):
                 pass

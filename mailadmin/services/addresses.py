@@ -90,7 +90,9 @@ def _is_unknown(email: str, domain: Domain) -> bool:
     if home is None or domain.pk not in (home.pk, home.canonical_id):
         return False
     base = local_part.partition("+")[0]
-    return not Address.objects.filter(domain=domain, local_part=base).exclude(state="trash").exists()
+    return (
+        not Address.objects.filter(domain=domain, local_part=base).exclude(state="trash").exists()
+    )
 
 
 def lead_further(email: str) -> list[str]:

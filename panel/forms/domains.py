@@ -12,6 +12,11 @@ class CatchAllForm(forms.Form):
         required=False,
         max_length=300,
         widget=forms.TextInput(
-            attrs={"inputmode": "email", "autocomplete": "off", "class": "mono"}
+            attrs={
+                "inputmode": "email",
+                "autocomplete": "off",
+                "class": "mono",
+                "list": "own-mailboxes",
+            }
         ),
     )

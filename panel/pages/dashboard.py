@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from mailadmin import access
@@ -42,7 +42,3 @@ def show(request: PanelRequest) -> HttpResponse:
             "kinds": Address.Kind,
         },
     )
-
-
-def styleguide(request: HttpRequest) -> HttpResponse:
-    return render(request, "panel/styleguide.html")

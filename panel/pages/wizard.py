@@ -220,7 +220,7 @@ def review(request: PanelRequest) -> HttpResponse:
             "step": 3,
             "email": email,
             "draft": draft,
-            "targets": draft.get("targets", "").split(),
+            "targets": naming.parse_targets(draft["targets"]) if draft["kind"] == "forward" else [],
             "error": error,
             "is_limit": isinstance(error, LimitReached),
         },

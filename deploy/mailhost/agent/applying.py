@@ -114,9 +114,11 @@ class Applier:
                 log("kick_failed", code=refusal.code)
 
     def _purge(self, storage_id: str) -> None:
-        owner = self.store.writers["lookup"].execute(
-            "SELECT id FROM address WHERE storage_id = ?", (storage_id,)
-        ).fetchone()
+        owner = (
+            self.store.writers["lookup"]
+            .execute("SELECT id FROM address WHERE storage_id = ?", (storage_id,))
+            .fetchone()
+        )
         if owner:
             raise Refused("storage_in_use", address_key=str(owner["id"]))
         self.helper.call("purge", storage_id=storage_id)

@@ -24,7 +24,9 @@ def check_conflicts(files: Files, rows: Iterable[Row]) -> Iterator[tuple[Row, Re
     for row in rows:
         places: list[tuple[object, ...]] = []
         if row["kind"] == "domain":
-            found = lookup.execute("SELECT id FROM domain WHERE name = ?", (row["name"],)).fetchone()
+            found = lookup.execute(
+                "SELECT id FROM domain WHERE name = ?", (row["name"],)
+            ).fetchone()
             places = [("domain", row["name"])]
             if found and found["id"] not in own_domains:
                 yield row, Refused("conflict", field="name", with_key=str(found["id"]))

@@ -26,7 +26,9 @@ class Command(BaseCommand):
             raise CommandError("Demo data is for trials; this is not one (POSTKONTOR_TRIAL).")
         facts = json.load(sys.stdin)
         by = operator_by_command()
-        hosts.add_host(facts["host"], facts["agent"], by=by, client_settings=facts["client_settings"])
+        hosts.add_host(
+            facts["host"], facts["agent"], by=by, client_settings=facts["client_settings"]
+        )
         if User.objects.filter(email=facts["admin"]["email"]).exists():
             return
         accounts.create_operator_user(**facts["admin"], by=by, name="Ada Admin")
@@ -66,5 +68,8 @@ class Command(BaseCommand):
         )  # fmt: skip
         aliases.create_alias(domain, local_part="alice", mailbox=chef, by=by)
         forwards.create_forward(
-            domain, local_part="buero", targets=f"{mailbox['address']}\nsteuer@outside.example", by=by
+            domain,
+            local_part="buero",
+            targets=f"{mailbox['address']}\nsteuer@outside.example",
+            by=by,
         )

@@ -1,0 +1,79 @@
+"""Tags and filters of our templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.utils import formats
+from django.utils.safestring import SafeString
+
+from mailadmin.services.status import ChangeStatus
+from panel import words
+
+register = template.Library()
+
+
+@register.filter
+def cause(change: ChangeStatus) -> str:
+    return words.cause_sentence(change.cause, change.facts)
+
+
+@register.simple_tag
+def reassurance() -> str:
+    return words.reassurance()
+
+
+@register.filter
+def event_text(code: str) -> str:
+    return words.event_sentence(code)
+
+
+@register.filter
+def size(mib: int | None) -> str:
+    """A storage size for people: 1.5 GB, 300 MB; a sign for no limit."""
+    if mib is None:
+        return "∞"
+    if mib >= 1024:
+        return f"{formats.number_format(round(mib / 1024, 1))} GB".replace(",0 ", " ").replace(
+            ".0 ", " "
+        )
+    return f"{mib} MB"
+
+
+@register.filter
+def took(milliseconds: int | None) -> str:
+    """How long a change needed: 0.3 s."""
+    if milliseconds is None:
+        return ""
+    seconds = milliseconds / 1000
+    return f"{formats.number_format(seconds, 1 if seconds < 100 else 0)} s"
+
+
+@register.filter
+def poll_seconds(asked: int) -> int:
+    """How long to wait before asking again: one second, then ever slower."""
+    return 1 if asked < 15 else 3 if asked < 30 else 10
+
+
+@register.filter
+def described(field: BoundField) -> SafeString:
+    """The field's widget, with what a screen reader needs to tell its hint and its error."""
+    attributes: dict[str, Any] = {}
+    names = []
+    if field.help_text:
+        names.append(f"{field.id_for_label}-hint")
+    if field.errors:
+        names.append(f"{field.id_for_label}-error")
+        attributes["aria-invalid"] = "true"
+    if names:
+        attributes["aria-describedby"] = " ".join(names)
+    return field.as_widget(attrs=attributes)
+
+
+@register.simple_tag(takes_context=True)
+def here(context: dict[str, Any], *names: str) -> bool:
+    """Whether the page belongs to one of these URL names' sections."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return bool(match and match.url_name in names)
