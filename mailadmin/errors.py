@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 
+@dataclass(eq=False, kw_only=True)
 class MailAdminError(Exception):
     """A refusal that its user can do something about."""
 
@@ -16,21 +18,15 @@ class MailAdminError(Exception):
     # The form field that it is about, when there is one.
     field: ClassVar[str | None] = None
 
-    def __init__(self, **facts: Any) -> None:
-        super().__init__(self.code)
-        self.facts = facts
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["facts"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+    def __str__(self) -> str:
+        return repr(self)
 
     def for_user(self) -> str:
         """Say what, why, and the way out, in the language of the reader."""
         return _("That is not possible.")
 
 
+@dataclass(eq=False, kw_only=True)
 class NotFound(MailAdminError):
     """Absent, or not the actor's: the same answer for both."""
 
@@ -40,6 +36,7 @@ class NotFound(MailAdminError):
         return _("There is nothing here.")
 
 
+@dataclass(eq=False, kw_only=True)
 class NotAllowed(MailAdminError):
     code = "not_allowed"
 
@@ -47,6 +44,7 @@ class NotAllowed(MailAdminError):
         return _("You may look at this, but not change it.")
 
 
+@dataclass(eq=False, kw_only=True)
 class ReasonMissing(MailAdminError):
     code = "reason_missing"
     field = "reason"
@@ -55,8 +53,17 @@ class ReasonMissing(MailAdminError):
         return _("Say why: the reason is kept with the change.")
 
 
+@dataclass(eq=False, kw_only=True)
 class AddressTaken(MailAdminError):
-    """`by` is mailbox, alias, forward or trash; `leads_to` is a list; `uid` names the address."""
+    """`leads_to` lists addresses; `uid` is for a link.
+
+    `by` is mailbox, alias, forward, trash, or catch_all: a mailbox that takes unknown names too.
+    """
+
+    address: str
+    by: str
+    leads_to: Sequence[str]
+    uid: str
 
     code = "address_taken"
     field = "local_part"
@@ -66,7 +73,8 @@ class AddressTaken(MailAdminError):
         if self.by == "trash":
             return (
                 _(
-                    "%(address)s is in the trash. Restore it there, or delete it for ever and start new."
+                    "%(address)s is in the trash. "
+                    "Restore it there, or delete it for ever and start new."
                 )
                 % facts
             )
@@ -74,11 +82,17 @@ class AddressTaken(MailAdminError):
             return _("%(address)s already exists (forwards to %(targets)s).") % facts
         if self.by == "alias":
             return _("%(address)s already exists (alias of %(targets)s).") % facts
+        if self.by == "catch_all":
+            return _("%(address)s already exists (mailbox, and the catch-all leads to it).") % facts
         return _("%(address)s already exists (mailbox).") % facts
 
 
+@dataclass(eq=False, kw_only=True)
 class AddressInUse(MailAdminError):
     """`used_by` lists the addresses that still need this one."""
+
+    address: str
+    used_by: Sequence[str]
 
     code = "address_in_use"
 
@@ -89,8 +103,13 @@ class AddressInUse(MailAdminError):
         }
 
 
+@dataclass(eq=False, kw_only=True)
 class BadLocalPart(MailAdminError):
-    """`reason` is a code; `suggestion` is a spelling that would do, or empty."""
+    """`reason` is a code; `suggestion` is a local part that would do, or empty."""
+
+    reason: str
+    suggestion: str
+    text: str
 
     code = "bad_local_part"
     field = "local_part"
@@ -99,25 +118,36 @@ class BadLocalPart(MailAdminError):
         texts = {
             "empty": _("Enter the part before the @."),
             "too_long": _("The part before the @ may have at most 64 characters."),
+            "address_too_long": _(
+                "The whole address may have at most 254 characters. Choose a shorter name."
+            ),
             "umlaut": _("Umlauts do not work with every recipient."),
+            "foreign_letters": _(
+                "Letters with accents or of other alphabets do not work with every recipient."
+            ),
             "dots": _("A dot may not stand at the start, at the end, or beside another dot."),
             "other_domain": _("Enter only the part before the @, or an address of this domain."),
             "plus": _("A plus sign separates what a sender adds; leave it out here."),
-            "forbidden": _("This name is reserved for the mail system."),
+            "forbidden": _("This name is reserved for the mail system. Choose another one."),
         }
         text = texts.get(
             self.reason,
             _(
-                "Use letters a to z, digits, dot, hyphen and underscore, and begin with a letter or digit."
+                "Use letters a to z, digits, dot, hyphen and underscore; "
+                "begin and end with a letter or digit."
             ),
         )
         if self.suggestion:
-            text += " " + _("Try %(suggestion)s.") % {"suggestion": self.suggestion}
+            text += " " + _("Try %(suggestion)s@.") % {"suggestion": self.suggestion}
         return text
 
 
+@dataclass(eq=False, kw_only=True)
 class BadDomainName(MailAdminError):
     """`reason` is a code."""
+
+    reason: str
+    text: str
 
     code = "bad_domain_name"
     field = "name"
@@ -125,17 +155,38 @@ class BadDomainName(MailAdminError):
     def for_user(self) -> str:
         texts = {
             "special": _("Names under .test, .example, .local and their like belong to nobody."),
-            "public_suffix": _("This is an ending under which others register their domains."),
+            "public_suffix": _(
+                "This is an ending under which others register their domains. "
+                "Enter a domain of your own below it."
+            ),
+            "unknown_ending": _("There is no such ending. Check the part after the last dot."),
             "single": _("Enter a whole domain, such as example.com."),
-            "ip": _("This is an IP address, not a domain."),
-            "mixed_script": _("This name mixes scripts and looks like another one."),
+            "ip": _("This is an IP address. Enter a domain, such as example.com."),
+            "mixed_script": _(
+                "This name mixes alphabets, so that it can look like another one. "
+                "If it is really yours, ask the operator."
+            ),
+            "lookalike": _(
+                "This name looks like another one in Latin letters. "
+                "If it is really yours, ask the operator."
+            ),
             "too_long": _("A domain may have at most 253 characters, each part at most 63."),
         }
-        return texts.get(self.reason, _("This is not a domain name."))
+        return texts.get(
+            self.reason, _("This is not a domain name. Enter it like this: example.com.")
+        )
 
 
+@dataclass(eq=False, kw_only=True)
 class BadTarget(MailAdminError):
-    """`line` counts from 1; `text` is what was typed there; `reason` is a code."""
+    """`line` counts from 1, None where one address was asked for; `text` is what was typed there.
+
+    `reason` is a code.
+    """
+
+    reason: str
+    text: str = ""
+    line: int | None = None
 
     code = "bad_target"
     field = "targets"
@@ -147,21 +198,27 @@ class BadTarget(MailAdminError):
         if self.reason == "empty":
             return _("Enter at least one address to forward to.")
         if self.reason == "special":
-            return (
-                _("Line %(line)d: %(text)s is not an e-mail address that mail can be sent to.")
-                % facts
-            )
+            if self.line is None:
+                return _("No mail can be sent to %(text)s from here.") % facts
+            return _("Line %(line)d: no mail can be sent to %(text)s from here.") % facts
+        if self.line is None:
+            return _("%(text)s is not an e-mail address.") % facts
         return _("Line %(line)d: %(text)s is not an e-mail address.") % facts
 
 
+@dataclass(eq=False, kw_only=True)
 class WeakPassword(MailAdminError):
+    """`reason` is a code. The password itself is no fact: it would reach the logs."""
+
+    reason: str
+
     code = "weak_password"
     field = "password"
 
     def for_user(self) -> str:
         texts = {
             "too_short": _("Use at least 10 characters; several words are easiest."),
-            "too_long": _("At most 128 bytes are possible."),
+            "too_long": _("At most 128 bytes are possible; that is 128 letters without accents."),
             "control": _("Line breaks and other invisible characters are not possible."),
             "common": _("This password is on the lists that attackers try first."),
             "like_address": _("The password must not be the address itself."),
@@ -169,96 +226,154 @@ class WeakPassword(MailAdminError):
         return texts[self.reason]
 
 
+@dataclass(eq=False, kw_only=True)
 class LimitReached(MailAdminError):
     """`what` as in limits.WHATS, `allowed` and `used` as counts or MiB."""
+
+    what: str
+    allowed: int | None
+    used: int
 
     code = "limit_reached"
 
     def for_user(self) -> str:
         facts = {"allowed": self.allowed, "used": self.used}
+        count = self.allowed or 0
         if self.what == "quota_mib":
             return (
                 _(
-                    "Your plan includes %(allowed)s MiB of storage, and %(used)s MiB are given out. "
+                    "Your plan includes %(allowed)s MiB of storage, "
+                    "and %(used)s MiB are given out. "
                     "Give this mailbox less, or another one less first."
                 )
                 % facts
             )
         texts = {
             "mailboxes": ngettext(
-                "Your plan includes %(allowed)s mailbox, and it is used. You can still add forwards.",
-                "Your plan includes %(allowed)s mailboxes and all are used. You can still add forwards.",
-                self.allowed or 0,
+                "Your plan includes %(allowed)s mailbox, and it is used. "
+                "You can still add forwards.",
+                "Your plan includes %(allowed)s mailboxes and all are used. "
+                "You can still add forwards.",
+                count,
             ),
             "aliases": ngettext(
-                "Your plan includes %(allowed)s alias, and it is used.",
-                "Your plan includes %(allowed)s aliases and all are used.",
-                self.allowed or 0,
+                "Your plan includes %(allowed)s alias, and it is used. Delete one you do not need.",
+                "Your plan includes %(allowed)s aliases and all are used. "
+                "Delete one you do not need.",
+                count,
             ),
             "forwards": ngettext(
-                "Your plan includes %(allowed)s forward, and it is used.",
-                "Your plan includes %(allowed)s forwards and all are used.",
-                self.allowed or 0,
+                "Your plan includes %(allowed)s forward, and it is used. "
+                "Delete one you do not need.",
+                "Your plan includes %(allowed)s forwards and all are used. "
+                "Delete one you do not need.",
+                count,
             ),
             "domains": ngettext(
-                "Your plan includes %(allowed)s domain, and it is used.",
-                "Your plan includes %(allowed)s domains and all are used.",
-                self.allowed or 0,
+                "Your plan includes %(allowed)s domain, and it is used. A larger plan has more.",
+                "Your plan includes %(allowed)s domains and all are used. A larger plan has more.",
+                count,
             ),
         }
         return texts[self.what] % facts
 
 
+@dataclass(eq=False, kw_only=True)
 class QuotaBelowUse(MailAdminError):
+    used_mib: int
+
     code = "quota_below_use"
     field = "quota_mib"
 
     def for_user(self) -> str:
-        return (
-            _("%(used_mib)s MiB are in use. Give at least as much, or delete mail first.")
-            % self.facts
-        )
+        return _("%(used_mib)s MiB are in use. Give at least as much, or delete mail first.") % {
+            "used_mib": self.used_mib
+        }
 
 
+@dataclass(eq=False, kw_only=True)
 class LoopFound(MailAdminError):
-    """`chain` lists the addresses of the loop, the first one again at the end."""
+    """`chain` lists the addresses of the loop in order, the last one being the repeated one."""
+
+    chain: Sequence[str]
 
     code = "loop_found"
     field = "targets"
 
     def for_user(self) -> str:
-        chain: Sequence[str] = self.chain
-        return _("That would be a loop: %(chain)s.") % {"chain": " → ".join(chain)}
+        return _("That would be a loop: %(chain)s.") % {"chain": " → ".join(self.chain)}
 
 
+@dataclass(eq=False, kw_only=True)
+class RouteTooLarge(MailAdminError):
+    """`hops` and `recipients` are what one mail may take; None for the one that is not exceeded."""
+
+    address: str
+    hops: int | None = None
+    recipients: int | None = None
+
+    code = "route_too_large"
+    field = "targets"
+
+    def for_user(self) -> str:
+        facts = {"address": self.address, "hops": self.hops, "recipients": self.recipients}
+        if self.recipients is not None:
+            return (
+                _(
+                    "One mail to %(address)s would become more than %(recipients)s. "
+                    "Leave out targets that lead to many; a mailing list is made for that."
+                )
+                % facts
+            )
+        return (
+            _(
+                "Mail to %(address)s would pass through more than %(hops)s addresses. "
+                "Forward to the last of them directly."
+            )
+            % facts
+        )
+
+
+@dataclass(eq=False, kw_only=True)
 class NotInTrash(MailAdminError):
+    address: str
+
     code = "not_in_trash"
 
     def for_user(self) -> str:
-        return _("%(address)s is not in the trash.") % self.facts
+        return _("%(address)s is not in the trash.") % {"address": self.address}
 
 
+@dataclass(eq=False, kw_only=True)
 class StateConflict(MailAdminError):
     """`state` is what the address is in now."""
+
+    address: str
+    state: str
 
     code = "state_conflict"
 
     def for_user(self) -> str:
+        facts = {"address": self.address}
         if self.state == "trash":
-            return _("%(address)s is in the trash. Restore it first.") % self.facts
-        return _("%(address)s cannot be switched to that.") % self.facts
+            return _("%(address)s is in the trash. Restore it first.") % facts
+        return _("%(address)s cannot be switched to that.") % facts
 
 
+@dataclass(eq=False, kw_only=True)
 class AlreadyHeld(MailAdminError):
     """Says nothing of who holds it."""
+
+    domain: str
 
     code = "already_held"
     field = "name"
 
     def for_user(self) -> str:
-        return _("%(domain)s is not available.") % self.facts
+        return _("%(domain)s is not available.") % {"domain": self.domain}
 
 
+@dataclass(eq=False, kw_only=True)
 class HostUnavailable(MailAdminError):
     code = "host_unavailable"
 
