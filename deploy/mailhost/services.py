@@ -72,7 +72,13 @@ def services(settings: HostSettings) -> list[Service]:
         ),
         Service(
             "postfix",
-            ("/usr/sbin/postfix", "-c", str(current / "postfix"), "start-fg"),
+            # As `postfix start-fg` does it, but without a shell in between and in one session:
+            # then the process that is watched is the one that matters.
+            (
+                "/usr/bin/env", f"MAIL_CONFIG={current / 'postfix'}", "POSTLOG_SERVICE=postlog",
+                f"POSTLOG_HOSTNAME={settings.hostname}", "/usr/lib/postfix/sbin/master",
+                "-c", str(current / "postfix"), "-d",
+            ),
             port=ports.smtp,
         ),
     ]  # fmt: skip

@@ -14,10 +14,12 @@ class Store:
     """Keeps each mail with its envelope in front: X-Envelope-From, X-Envelope-To."""
 
     def __init__(self, folder: Path) -> None:
-        self.maildir = mailbox.Maildir(folder, create=True)
+        for name in ("cur", "new", "tmp"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.maildir = mailbox.Maildir(folder, create=False)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        head = f"X-Envelope-From: <{envelope.mail_from or ''}>\r\n"
+        head = f"X-Envelope-From: <{(envelope.mail_from or '').strip('<>')}>\r\n"
         head += "".join(f"X-Envelope-To: <{each}>\r\n" for each in envelope.rcpt_tos)
         content = envelope.original_content or b""
         self.maildir.add(head.encode() + content)

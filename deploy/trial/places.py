@@ -20,6 +20,8 @@ PORTS = {
     "imaps": ("POSTKONTOR_IMAPS_PORT", 2993),
     "pop3s": ("POSTKONTOR_POP3S_PORT", 2995),
     "managesieve": ("POSTKONTOR_MANAGESIEVE_PORT", 2419),
+    "imap_inner": ("POSTKONTOR_IMAP_INNER_PORT", 2144),
+    "managesieve_inner": ("POSTKONTOR_MANAGESIEVE_INNER_PORT", 2420),
     "probe": ("POSTKONTOR_PROBE_PORT", 2526),
     "local": ("POSTKONTOR_LOCAL_PORT", 2527),
     "srs_hop": ("POSTKONTOR_SRS_HOP_PORT", 2530),

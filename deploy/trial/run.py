@@ -70,7 +70,9 @@ def make_places(places: Places) -> None:
         folder.mkdir(exist_ok=True)
     places.panel.chmod(0o700)
     link = CHECKOUT / "var"
-    if link.is_symlink() or not link.exists():
+    if "POSTKONTOR_KEEP_LINK" in os.environ:
+        pass  # a second trial of this checkout, such as that of the tests
+    elif link.is_symlink() or not link.exists():
         link.unlink(missing_ok=True)
         link.symlink_to(places.state)
     places.endpoints.unlink(missing_ok=True)
@@ -214,6 +216,15 @@ def services(places: Places, environment: dict[str, str]) -> list[Service]:
             folder=checkout, port=ports["outside"],
         ),
         Service(
+            "doors",
+            (
+                PYTHON, "deploy/trial/doors.py",
+                f"{ports['imap']}:{ports['imap_inner']}",
+                f"{ports['managesieve']}:{ports['managesieve_inner']}",
+            ),
+            folder=checkout, port=ports["imap"],
+        ),
+        Service(
             "worker",
             (
                 PYTHON, "-m", "celery", "-A", "panel", "worker", "-P", "threads", "-c", "8",
@@ -265,13 +276,16 @@ def mailhost_settings(places: Places) -> dict[str, Any]:
     path = places.run / "host_id"
     if not path.exists():
         path.write_text(str(uuid.uuid4()), encoding="ascii")
-    inner = ("panel", "redis", "outside")
+    # What is not the mail host's, or is reached by a door of the trial.
+    others = ("panel", "redis", "outside", "imap_inner", "managesieve_inner")
+    ports = {name: port for name, port in places.ports.items() if name not in others}
+    ports |= {name: places.ports[f"{name}_inner"] for name in ("imap", "managesieve")}
     return {
         "state": str(places.mailhost),
         "hostname": HOSTNAME,
         "host_id": path.read_text(encoding="ascii"),
         "address": "127.0.0.1",
-        "ports": {name: port for name, port in places.ports.items() if name not in inner},
+        "ports": ports,
         "relay": f"[127.0.0.1]:{places.ports['outside']}",
         "operator_address": "operator@outside.example",
         "panel_group": grp.getgrgid(os.getegid()).gr_name,

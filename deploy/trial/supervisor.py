@@ -161,6 +161,7 @@ class Supervisor:
 
     def _bury(self, service: Service, process: subprocess.Popen[bytes]) -> None:
         end_session(process.pid)
+        end_orphans({each.process.pid for each in self.services if each.process is not None})
         if time.monotonic() - service.started_at > 30:
             service.failures = 0
         service.failures += 1
@@ -177,7 +178,7 @@ class Supervisor:
             if service.process is not None:
                 _end(service.process, stdin=service.stdin)
                 end_session(service.process.pid)
-        _reap_strangers(set())
+        end_orphans(set())
         self.record.unlink(missing_ok=True)
 
     def _write_record(self) -> None:
@@ -230,6 +231,29 @@ def end_session(session: int) -> None:
                 break
             time.sleep(0.05)
             _reap(members)
+
+
+def end_orphans(own: set[int]) -> None:
+    """End what services have left behind outside their sessions: it has become our child."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        end = time.monotonic() + 1
+        while orphans := _children() - own:
+            for pid in orphans:
+                _signal(pid, number)
+            _reap(sorted(orphans))
+            if time.monotonic() > end:
+                break
+            time.sleep(0.05)
+
+
+def _children() -> set[int]:
+    me, found = os.getpid(), set()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            facts = _stat(int(entry))
+            if facts and int(facts[1]) == me:
+                found.add(int(entry))
+    return found
 
 
 def session_members(session: int) -> list[int]:
