@@ -6,9 +6,9 @@ Absent and foreign are the same answer: NotFound.
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from mailadmin.actors import Actor, Door
 from mailadmin.errors import NotAllowed, NotFound
@@ -24,6 +24,8 @@ from mailadmin.models import (
     Membership,
     User,
 )
+
+Found = TypeVar("Found", bound=Model)
 
 
 def actor_for(user: User, *, door: Door, ip: str = "", change_id: str) -> Actor:
@@ -61,7 +63,7 @@ def may_write(actor: Actor, thing: Account | Domain | Address) -> None:
 
 
 def domains_for(actor: Actor) -> QuerySet[Domain]:
-    return Domain.objects.visible_to(actor).select_related("account", "host")  # type: ignore[attr-defined,no-any-return]
+    return Domain.objects.visible_to(actor).select_related("account", "host")
 
 
 def get_domain(actor: Actor, name: str) -> Domain:
@@ -70,7 +72,7 @@ def get_domain(actor: Actor, name: str) -> Domain:
 
 
 def addresses_for(actor: Actor) -> QuerySet[Address]:
-    return Address.objects.visible_to(actor).select_related("domain")  # type: ignore[attr-defined,no-any-return]
+    return Address.objects.visible_to(actor).select_related("domain")
 
 
 def get_address(actor: Actor, uid: str | uuid.UUID) -> Address:
@@ -78,7 +80,7 @@ def get_address(actor: Actor, uid: str | uuid.UUID) -> Address:
 
 
 def mailboxes_for(actor: Actor) -> QuerySet[Mailbox]:
-    return Mailbox.objects.visible_to(actor).select_related("address__domain")  # type: ignore[attr-defined,no-any-return]
+    return Mailbox.objects.visible_to(actor).select_related("address__domain")
 
 
 def get_mailbox(actor: Actor, uid: str | uuid.UUID) -> Mailbox:
@@ -87,7 +89,7 @@ def get_mailbox(actor: Actor, uid: str | uuid.UUID) -> Mailbox:
 
 
 def aliases_for(actor: Actor) -> QuerySet[Alias]:
-    return Alias.objects.visible_to(actor).select_related(  # type: ignore[attr-defined,no-any-return]
+    return Alias.objects.visible_to(actor).select_related(
         "address__domain", "mailbox__address__domain"
     )
 
@@ -97,7 +99,7 @@ def get_alias(actor: Actor, uid: str | uuid.UUID) -> Alias:
 
 
 def forwards_for(actor: Actor) -> QuerySet[Forward]:
-    return Forward.objects.visible_to(actor).select_related("address__domain")  # type: ignore[attr-defined,no-any-return]
+    return Forward.objects.visible_to(actor).select_related("address__domain")
 
 
 def get_forward(actor: Actor, uid: str | uuid.UUID) -> Forward:
@@ -105,18 +107,18 @@ def get_forward(actor: Actor, uid: str | uuid.UUID) -> Forward:
 
 
 def accounts_for(actor: Actor) -> QuerySet[Account]:
-    return Account.objects.visible_to(actor)  # type: ignore[attr-defined,no-any-return]
+    return Account.objects.visible_to(actor)
 
 
 def audit_for(actor: Actor) -> QuerySet[AuditEvent]:
-    return AuditEvent.objects.visible_to(actor).select_related("detail")  # type: ignore[attr-defined,no-any-return]
+    return AuditEvent.objects.visible_to(actor).select_related("detail")
 
 
 def host_rows_for(actor: Actor) -> QuerySet[HostRow]:
-    return HostRow.objects.visible_to(actor)  # type: ignore[attr-defined,no-any-return]
+    return HostRow.objects.visible_to(actor)
 
 
-def _one(rows: QuerySet[Any]) -> Any:
+def _one(rows: QuerySet[Found]) -> Found:
     found = rows.first()
     if found is None:
         raise NotFound

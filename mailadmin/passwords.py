@@ -42,7 +42,7 @@ def verify_password(password: str, hashed: str) -> bool:
 
 
 def check_strength(password: str, *, address: str = "") -> None:
-    """Raises WeakPassword. There are no rules about kinds of characters (NIST SP 800-63B, 5.1.1)."""
+    """Raises WeakPassword. No rules about kinds of characters: NIST SP 800-63B, 5.1.1."""
     if any(unicodedata.category(char) == "Cc" for char in password):
         raise WeakPassword(reason="control")
     if len(password) < MIN_CHARACTERS:

@@ -1,4 +1,4 @@
-"""Celery tasks: each calls one function of push/ or of a service; ids in, nothing out."""
+"""Celery tasks: each calls one function of push/; ids in, nothing out."""
 
 from __future__ import annotations
 
@@ -52,11 +52,3 @@ def check_all_drift() -> None:
 def resync_host(host_id: int) -> None:
     """Send one host everything."""
     drift.resync_host(host_id)
-
-
-@shared_task
-def empty_trash() -> None:
-    """Delete for ever what has been in the trash for long enough."""
-    from mailadmin.services import addresses  # services stand above tasks: import-linter
-
-    addresses.empty_trash(by=operator_by_command())

@@ -32,7 +32,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     if settings.ALLOW_SPECIAL_USE_DOMAINS:
         found.append(
             Error(
-                "POSTKONTOR_ALLOW_SPECIAL_USE_DOMAINS is for trials: .test and .example are nobody's.",
+                "POSTKONTOR_ALLOW_SPECIAL_USE_DOMAINS is for trials: .test is nobody's.",
                 id="panel.E003",
             )
         )

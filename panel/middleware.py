@@ -52,7 +52,7 @@ class ActorMiddleware:
         language = getattr(request.user, "language", "")
         if language and translation.get_language() != language:
             with translation.override(language):
-                request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+                request.LANGUAGE_CODE = language
                 response = self.get_response(request)
                 response.headers["Content-Language"] = language
                 return response

@@ -12,7 +12,7 @@ from mailadmin.models import User
 class PanelRequest(HttpRequest):
     """A request of a logged-in user. For type checkers only; never constructed."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     actor: Actor
     htmx: HtmxDetails
     change_id: str

@@ -221,7 +221,7 @@ def rspamd_places(settings: HostSettings) -> list[str]:
 
 
 def _run(*argv: str) -> None:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     if done.returncode:

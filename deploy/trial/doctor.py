@@ -49,7 +49,7 @@ def packages() -> list[str]:
     missing = []
     for name in wanted:
         asked = ["dpkg-query", "-W", "-f", "${db:Status-Status}", name]
-        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
+        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
         if said != "installed":
             missing.append(name)
     if not missing:

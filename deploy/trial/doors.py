@@ -25,9 +25,7 @@ async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.close()
 
 
-async def enter(
-    inner: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def enter(inner: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         there = await asyncio.open_connection("127.0.0.1", inner, local_addr=(CLIENT, 0))
     except OSError:

@@ -1,4 +1,4 @@
-"""The outside of a trial: an SMTP server that takes mail for everybody and stores it in a Maildir."""
+"""The outside of a trial: an SMTP server that takes mail for everybody, into a Maildir."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class Store:
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.maildir = mailbox.Maildir(folder, create=False)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802  (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         head = f"X-Envelope-From: <{(envelope.mail_from or '').strip('<>')}>\r\n"
         head += "".join(f"X-Envelope-To: <{each}>\r\n" for each in envelope.rcpt_tos)
         content = envelope.original_content or b""

@@ -61,7 +61,7 @@ def make_places(places: Places) -> None:
             user = getpass.getuser()
             say(f"Making {places.state} with sudo …")
             command = ["sudo", "install", "-d", "-o", user, "-m", "755", str(places.state)]
-            if subprocess.run(command, check=False).returncode:  # noqa: S603
+            if subprocess.run(command, check=False).returncode:
                 raise Unusable(
                     f"Make the directory yourself: sudo install -d -o {user} {places.state}"
                 ) from None
@@ -171,7 +171,7 @@ def panel_environment(places: Places) -> dict[str, str]:
 
 
 def manage(environment: dict[str, str], *arguments: str, given: str | None = None) -> None:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [PYTHON, "manage.py", *arguments],
         cwd=CHECKOUT,
         env={**os.environ, **environment},
@@ -240,7 +240,8 @@ def services(places: Places, environment: dict[str, str]) -> list[Service]:
         Service(
             "panel",
             (
-                PYTHON, "-m", "gunicorn", "panel.wsgi", "-k", "gthread", "-w", "2", "--threads", "4",
+                PYTHON, "-m", "gunicorn", "panel.wsgi", "-k", "gthread", "-w", "2",
+                "--threads", "4",
                 "-b", f"127.0.0.1:{ports['panel']}", "--worker-tmp-dir", "/dev/shm",  # noqa: S108
                 "--graceful-timeout", "5",
             ),

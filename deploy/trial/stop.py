@@ -53,7 +53,7 @@ def _end_mail_side(record: Path) -> None:
         return
     code = "import sys; sys.path.insert(0, sys.argv[1]); import supervisor, pathlib; "
     code += "supervisor.end_recorded(pathlib.Path(sys.argv[2]))"
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         ["sudo", "/usr/bin/python3", "-B", "-c", code, str(Path(__file__).parent), str(record)],
         check=False,
     )

@@ -17,6 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class NotStarted(Exception):
 
 @dataclass
 class Service:
-    """A program in the foreground. Ready when `port` answers, `socket` exists or `ready()` is true."""
+    """A program in the foreground; ready when `port` answers, `socket` exists, or `ready()`."""
 
     name: str
     argv: tuple[str, ...]
@@ -74,7 +75,7 @@ def answers(port: int) -> bool:
 
 
 class Supervisor:
-    """All services of one side; `record` is a file that names their sessions for a later clean-up."""
+    """All services of one side; `record` is a file that names their sessions for a clean-up."""
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class Supervisor:
         if service.socket:
             Path(service.socket).unlink(missing_ok=True)
         with path.open("ab") as log:
-            service.process = subprocess.Popen(  # noqa: S603
+            service.process = subprocess.Popen(
                 service.argv,
                 cwd=service.folder,
                 env={**os.environ, **service.environment},
@@ -283,18 +284,14 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _reap(pids: list[int]) -> None:
     for pid in pids:
-        try:
+        with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
 
 
 def _reap_strangers(own: set[int]) -> None:

@@ -1,4 +1,4 @@
-"""`make test`: all tests, then those of services and models once more on a PostgreSQL of our own."""
+"""`make test`: all tests, then those of services and models on a PostgreSQL of our own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 def run(command: list[str], **environment: str) -> int:
     """Run pytest; a skipped test counts as a failure."""
-    child = subprocess.Popen(  # noqa: S603
+    child = subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
     )
     assert child.stdout is not None  # noqa: S101
@@ -63,11 +63,11 @@ def postgresql() -> Iterator[str]:
     control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     initdb = [*as_user, str(programs / "initdb"), "-D", str(data), "-U", "postkontor"]
     try:
-        subprocess.run([*initdb, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], **quiet)  # type: ignore[call-overload] # noqa: S603
-        subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], **quiet)  # type: ignore[call-overload] # noqa: S603
+        subprocess.run([*initdb, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], **quiet)  # type: ignore[call-overload]
+        subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], **quiet)  # type: ignore[call-overload]
         yield f"postgres://postkontor@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, cwd=folder)  # noqa: S603
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, cwd=folder)
         time.sleep(0.1)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -125,7 +125,7 @@ class Account(models.Model):
     )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Account]] = AccountQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Account]] = AccountQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("account")

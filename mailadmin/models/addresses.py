@@ -20,7 +20,7 @@ class AddressQuerySet(models.QuerySet["Address"]):
     def visible_to(self, actor: Actor) -> AddressQuerySet:
         if actor.is_operator and actor.account is None:
             return self
-        return self.filter(domain__in=Domain.objects.visible_to(actor))  # type: ignore[attr-defined]
+        return self.filter(domain__in=Domain.objects.visible_to(actor))
 
     def outside_trash(self) -> AddressQuerySet:
         return self.exclude(state=State.TRASH)
@@ -54,7 +54,7 @@ class Address(models.Model):
     # What it was before the trash, so that restoring gives back just that.
     state_before_trash = models.CharField(max_length=10, blank=True)
 
-    objects: ClassVar[models.Manager[Address]] = AddressQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Address]] = AddressQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("address")

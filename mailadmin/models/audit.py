@@ -19,11 +19,11 @@ class AuditQuerySet(models.QuerySet["AuditEvent"]):
             return self
         if actor.domain_id is not None:
             return self.filter(account=actor.account, domain_key=actor.domain_id)
-        return self.filter(account__in=Account.objects.visible_to(actor))  # type: ignore[attr-defined]
+        return self.filter(account__in=Account.objects.visible_to(actor))
 
 
 class AuditEvent(models.Model):
-    """One act of one service. Holds no name, address or secret: those of people are in AuditDetail."""
+    """One act of one service. Names and addresses of people are in AuditDetail; secrets nowhere."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
@@ -40,7 +40,7 @@ class AuditEvent(models.Model):
     door = models.CharField(_("door"), max_length=8)
     change_id = models.CharField(_("change"), max_length=36, db_index=True)
 
-    objects: ClassVar[models.Manager[AuditEvent]] = AuditQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[AuditEvent]] = AuditQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audit event")

@@ -76,7 +76,7 @@ class Domain(models.Model):
     )
     held_at = models.DateTimeField(_("held since"), default=timezone.now)
 
-    objects: ClassVar[models.Manager[Domain]] = DomainQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Domain]] = DomainQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("domain")

@@ -123,7 +123,7 @@ class HostRow(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_proof_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[HostRow]] = HostRowQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[HostRow]] = HostRowQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("host row")

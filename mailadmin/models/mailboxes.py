@@ -22,7 +22,7 @@ def new_storage_id() -> str:
 
 class OnAddressQuerySet(models.QuerySet[Any]):
     def visible_to(self, actor: Actor) -> OnAddressQuerySet:
-        return self.filter(address__in=Address.objects.visible_to(actor))  # type: ignore[attr-defined]
+        return self.filter(address__in=Address.objects.visible_to(actor))
 
 
 class Mailbox(models.Model):

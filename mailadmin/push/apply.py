@@ -118,9 +118,7 @@ def _push_rows(host: MailHost, token: int, *, fresh: bool) -> None:
             if not fresh:
                 connection.hello = connection.call("hello")
             _settle(host, Base.of(connection.hello), connection.hello)
-        while rows := list(
-            HostRow.objects.waiting(host)[: settings.PUSH_BATCH_ROWS]  # type: ignore[attr-defined]
-        ):
+        while rows := list(HostRow.objects.waiting(host)[: settings.PUSH_BATCH_ROWS]):
             _push_batch(host, token, connection, rows)
 
 

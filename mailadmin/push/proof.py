@@ -172,7 +172,7 @@ def is_alive(email: str) -> bool:
     if not Domain.objects.filter(name=name).exists():
         return True
     return (
-        Address.objects.spelled(f"{local_part.partition('+')[0]}@{name}")  # type: ignore[attr-defined]
+        Address.objects.spelled(f"{local_part.partition('+')[0]}@{name}")
         .filter(state__in=[State.ACTIVE, State.LOGIN_OFF])
         .exists()
     )

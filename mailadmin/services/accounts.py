@@ -39,7 +39,10 @@ def create_account(
     parent: Account | None = None,
     contact_address: str = "",
 ) -> Account:
-    """Create a reseller (operator only) or a customer below `parent`. Raises NotAllowed, LimitReached."""
+    """Create a reseller (operator only) or a customer below `parent`.
+
+    Raises NotAllowed, LimitReached.
+    """
     parent = parent or the_operator()
     access.may_write(by, parent)
     if kind == Account.Kind.OPERATOR or (kind == Account.Kind.RESELLER and not by.is_operator):
@@ -164,3 +167,39 @@ def change_contact(account: Account, contact_address: str, *, by: Actor) -> None
 def touch_domains(account: Account, *, by: Actor) -> None:
     domains = Domain.objects.filter(Q(account=account) | Q(account__parent=account))
     hostrows.touch(*domains, by=by, bulk=domains.count() > 100)
+
+
+def rename_account(account: Account, name: str, *, by: Actor) -> None:
+    access.may_write(by, account)
+    with transaction.atomic():
+        before, account.name = account.name, name
+        account.save(update_fields=["name"])
+        audit.record(by, "account.name", account, before={"name": before}, after={"name": name})
+
+
+def save_plan(plan: Plan, *, changed: list[str], by: Actor) -> None:
+    """Make or change a plan; a reseller's plans together stay within what he holds.
+
+    Only the operator gives "unlimited". Raises NotAllowed, LimitReached.
+    """
+    access.may_write(by, plan.owner)
+    unlimited = any(getattr(plan, f"max_{what}") is None for what in limits.WHATS)
+    if unlimited and not by.is_operator:
+        raise NotAllowed
+    with transaction.atomic():
+        plan.save()
+        if plan.owner.is_reseller:
+            limits.lock(plan.owner)
+            refuse_overselling(plan.owner)
+        audit.record(by, "plan.saved", plan, account=plan.owner, after={"fields": changed})
+
+
+def remove_part(part: Membership | LimitOverride, *, by: Actor) -> None:
+    """Take a person out of an account, or an exception from its plan."""
+    access.may_write(by, part.account)
+    if isinstance(part, LimitOverride) and not by.is_operator:
+        raise NotAllowed
+    with transaction.atomic():
+        kind = part._meta.model_name or ""
+        audit.record(by, f"{kind}.removed", part.account, before={"key": part.pk})
+        part.delete()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailadmin import access, loops
 from mailadmin.actors import Actor
 from mailadmin.errors import AddressInUse, AddressTaken, LoopFound, NotInTrash, StateConflict
-from mailadmin.models import Address, Alias, Domain, Mailbox, Target
+from mailadmin.models import Address, Alias, Domain, Target
 from mailadmin.models.states import State
 from mailadmin.push import hostrows
 from mailadmin.services import audit, limits
@@ -104,7 +104,7 @@ def lead_further(email: str) -> list[str]:
     home = domain.canonical or domain
     address = (
         Address.objects.select_related("domain", "alias__mailbox__address__domain")
-        .outside_trash()  # type: ignore[attr-defined]
+        .outside_trash()
         .filter(domain=home, local_part=local_part.partition("+")[0])
         .first()
     )
@@ -240,7 +240,3 @@ def empty_trash(*, by: Actor, now: datetime | None = None) -> int:
             continue
         count += 1
     return count
-
-
-def mailbox_of(address: Address) -> Mailbox:
-    return Mailbox.objects.select_related("address__domain").get(address=address)

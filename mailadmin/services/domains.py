@@ -18,7 +18,7 @@ from maildns.models import DkimKey, Zone
 def claim_domain(name: str, account: Account, *, by: Actor) -> DomainClaim:
     """Note that an account says a domain is its own. Reaches no host and blocks nobody."""
     access.may_write(by, account)
-    name = _canonical(name)
+    name = canonical(name)
     with transaction.atomic():
         claim, _made = DomainClaim.objects.get_or_create(name=name, account=account)
         audit.record(by, "domain.claimed", account, after={"name": name})
@@ -38,7 +38,7 @@ def hold_domain_by_word(
         raise NotAllowed
     if not reason.strip():
         raise ReasonMissing
-    name = _canonical(name)
+    name = canonical(name)
     material = dkim.make_key_material()  # 60 ms and more: never inside a transaction
     with transaction.atomic():
         limits.take(account, "domains")
@@ -78,7 +78,8 @@ def _may_vouch(by: Actor) -> bool:
     )
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """Return the stored form of a domain that may be held here. Raises BadDomainName."""
     return naming.canonical_domain(name, allow_special=settings.ALLOW_SPECIAL_USE_DOMAINS)
 
 

@@ -28,6 +28,15 @@ def add_host(
     return host
 
 
+def save_host(host: MailHost, *, changed: list[str], by: Actor) -> None:
+    """Save what a person may change of a host; the push's own record is left alone."""
+    _operator_only(by)
+    fields = ["name", "agent_url", "accepts_domains", "client_settings"]
+    with transaction.atomic():
+        host.save(update_fields=fields if host.pk else None)
+        audit.record(by, "host.changed", host, after={"fields": changed})
+
+
 def push_now(host: MailHost, *, by: Actor) -> None:
     """Try again at once, whatever the back-off says."""
     _operator_only(by)

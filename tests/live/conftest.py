@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from trial import Panel, Trial  # noqa: E402
+from trial import Panel, Trial
 
 
 @pytest.fixture(scope="session")

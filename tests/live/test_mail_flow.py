@@ -254,7 +254,9 @@ def test_case_041_042_nobody_sends_as_somebody_else(
 
 
 def test_case_042_two_from_headers_are_refused(trial: Trial, info: Login) -> None:
-    text = b"From: info@example.test\r\nFrom: alice.mueller@example.test\r\nSubject: two\r\n\r\nx\r\n"
+    text = (
+        b"From: info@example.test\r\nFrom: alice.mueller@example.test\r\nSubject: two\r\n\r\nx\r\n"
+    )
     with trial.submissions(*info) as client, pytest.raises(smtplib.SMTPDataError):
         client.sendmail(info[0], ["kunde@outside.example"], text)
 

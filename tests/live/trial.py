@@ -67,7 +67,10 @@ class Trial:
             **os.environ,
             "POSTKONTOR_STATE": str(state),
             "POSTKONTOR_KEEP_LINK": "1",
-            **{variable: str(port) for (variable, _), port in zip(PORTS.values(), numbers, strict=True)},
+            **{
+                variable: str(port)
+                for (variable, _), port in zip(PORTS.values(), numbers, strict=True)
+            },
         }
         self.ports = dict(zip(PORTS, numbers, strict=True))
         self.process: subprocess.Popen[bytes] | None = None
@@ -126,7 +129,9 @@ class Trial:
         return ssl.create_default_context(cafile=self.facts["ca"])
 
     def smtp(self) -> smtplib.SMTP:
-        return smtplib.SMTP(*self.facts["smtp"], local_hostname="client.outside.example", timeout=30)
+        return smtplib.SMTP(
+            *self.facts["smtp"], local_hostname="client.outside.example", timeout=30
+        )
 
     def submissions(self, login: str, password: str) -> smtplib.SMTP_SSL:
         client = smtplib.SMTP_SSL(*self.facts["submissions"], context=self.tls(), timeout=30)
@@ -186,7 +191,9 @@ class Trial:
         return None
 
 
-def letter(sender: str, to: str, *, subject: str = "", body: str = "Guten Tag", **headers: str) -> EmailMessage:
+def letter(
+    sender: str, to: str, *, subject: str = "", body: str = "Guten Tag", **headers: str
+) -> EmailMessage:
     mail = EmailMessage()
     mail["From"], mail["To"] = headers.pop("header_from", sender), to
     mail["Subject"] = subject or f"test {time.time_ns()}"
@@ -211,9 +218,7 @@ class Panel:
     def __init__(self, url: str) -> None:
         self.url = url
         self.cookies = http.cookiejar.CookieJar()
-        self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(self.cookies)
-        )
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         self.language = "en"
 
     def get(self, path: str) -> Answer:
@@ -248,7 +253,11 @@ class Panel:
     def create_mailbox(self, local_part: str, password: str, *, quota_mib: int = 100) -> str:
         """Go through the wizard; return the path of the mailbox's page."""
         answer = self.post(
-            "/mailboxes/new/", local_part=local_part, domain="example.test", kind="mailbox", targets=""
+            "/mailboxes/new/",
+            local_part=local_part,
+            domain="example.test",
+            kind="mailbox",
+            targets="",
         )
         assert answer.url.endswith("/person/"), answer.text
         answer = self.post(
@@ -261,13 +270,18 @@ class Panel:
 
     def create_alias(self, local_part: str, mailbox_page: str) -> str:
         uid = mailbox_page.strip("/").split("/")[-1]
-        answer = self.post("/aliases/new/", local_part=local_part, domain="example.test", mailbox=uid)
+        answer = self.post(
+            "/aliases/new/", local_part=local_part, domain="example.test", mailbox=uid
+        )
         assert answer.status == 200, answer.text
         return path_of(answer.url)
 
     def create_forward(self, local_part: str, *targets: str) -> str:
         answer = self.post(
-            "/forwards/new/", local_part=local_part, domain="example.test", targets="\n".join(targets)
+            "/forwards/new/",
+            local_part=local_part,
+            domain="example.test",
+            targets="\n".join(targets),
         )
         assert answer.status == 200, answer.text
         return path_of(answer.url)

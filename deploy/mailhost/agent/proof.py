@@ -1,4 +1,4 @@
-"""Showing what is: RCPT on a fresh connection, a log-in by the owner's own query, a signed probe."""
+"""Showing what is: RCPT on a fresh connection, a log-in by the owner's query, a signed probe."""
 
 from __future__ import annotations
 

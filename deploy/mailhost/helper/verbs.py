@@ -129,7 +129,7 @@ def _remove(name: str, parent: int) -> None:
 
 def _run(argv: list[str], *, fine: tuple[int, ...] = (0,)) -> str:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             argv,
             capture_output=True,
             text=True,

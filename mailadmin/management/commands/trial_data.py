@@ -20,8 +20,8 @@ class Command(BaseCommand):
     help = "Make the trial's people, host and domain. Reads the facts as JSON from standard input."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """`{"agent", "host", "client_settings", "admin"|"reseller"|"customer": {"email", "password"},
-        "mailbox": {"address", "password"}}`; safe to repeat."""
+        """Safe to repeat. Reads `{"agent", "host", "client_settings", "mailbox": {"address",
+        "password"}, "admin"|"reseller"|"customer": {"email", "password"}}`."""
         if not settings.TRIAL:
             raise CommandError("Demo data is for trials; this is not one (POSTKONTOR_TRIAL).")
         facts = json.load(sys.stdin)
