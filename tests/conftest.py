@@ -1,0 +1,26 @@
+"""Settings for tests that need no server, and the people that they know."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings, monkeypatch, request):
+    """Cheap hashes, mail in memory, and no doorbell: who wants a push calls it."""
+    if "live" in request.keywords:
+        return
+    settings.PASSWORD_COSTS = {"memory_cost": 64, "time_cost": 1}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.ALLOW_SPECIAL_USE_DOMAINS = True
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
