@@ -4,20 +4,23 @@ Charlie is a stranger, Ada is the operator."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from mailadmin.actors import Actor, operator_by_command
-from mailadmin.models import Account, Alias, Domain, Forward, Mailbox, MailHost, Membership, Plan, User
-from mailadmin.services import accounts, aliases, dkim, domains, forwards, mailboxes
+from mailadmin.models import (
+    Account,
+    Alias,
+    Domain,
+    Forward,
+    Mailbox,
+    MailHost,
+    Membership,
+    Plan,
+    User,
+)
+from mailadmin.services import accounts, aliases, domains, forwards, mailboxes
 
 PASSWORD = "blau-Segel-27-Ofen"
 OPERATOR = operator_by_command()
-
-
-@cache
-def key_material() -> dkim.KeyMaterial:
-    """One key pair for all tests that do not look at it: making one takes 60 ms."""
-    return dkim.make_key_material()
 
 
 def make_host(name: str = "mail.example.net") -> MailHost:
@@ -52,14 +55,12 @@ def actor(account: Account, role: str = "owner", domain: Domain | None = None) -
 
 def make_domain(owner: Account, name: str = "example.test") -> Domain:
     make_host()
-    original, dkim.make_key_material = dkim.make_key_material, key_material
-    try:
-        return domains.hold_domain_by_word(name, owner, reason="test", by=OPERATOR)
-    finally:
-        dkim.make_key_material = original
+    return domains.hold_domain_by_word(name, owner, reason="test", by=OPERATOR)
 
 
-def make_mailbox(domain: Domain, local_part: str = "info", *, quota_mib: int | None = 100) -> Mailbox:
+def make_mailbox(
+    domain: Domain, local_part: str = "info", *, quota_mib: int | None = 100
+) -> Mailbox:
     return mailboxes.create_mailbox(
         domain, local_part=local_part, password=PASSWORD, quota_mib=quota_mib, by=OPERATOR
     )
@@ -71,7 +72,9 @@ def make_alias(mailbox: Mailbox, local_part: str = "kontakt") -> Alias:
     )
 
 
-def make_forward(domain: Domain, local_part: str = "team", targets: str = "x@outside.example") -> Forward:
+def make_forward(
+    domain: Domain, local_part: str = "team", targets: str = "x@outside.example"
+) -> Forward:
     return forwards.create_forward(domain, local_part=local_part, targets=targets, by=OPERATOR)
 
 
@@ -89,8 +92,12 @@ class World:
 
 
 def make_world() -> World:
-    bob = make_account("Bob", kind="reseller", max_mailboxes=500, max_quota_mib=1_000_000, max_domains=50)
-    rita = make_account("Rita", kind="reseller", max_mailboxes=500, max_quota_mib=1_000_000, max_domains=50)
+    bob = make_account(
+        "Bob", kind="reseller", max_mailboxes=500, max_quota_mib=1_000_000, max_domains=50
+    )
+    rita = make_account(
+        "Rita", kind="reseller", max_mailboxes=500, max_quota_mib=1_000_000, max_domains=50
+    )
     alice = make_account("Alice", parent=bob, max_mailboxes=10)
     charlie = make_account("Charlie", parent=rita, max_mailboxes=10)
     domain, foreign = make_domain(alice), make_domain(charlie, "fremd.test")

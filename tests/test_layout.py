@@ -42,5 +42,7 @@ def test_every_environment_variable_is_listed() -> None:
 
 
 def test_agent_needs_nothing_but_the_standard_library() -> None:
-    code = "import sys; sys.path.insert(0, 'deploy/mailhost'); import agent.__main__, helper.__main__"
+    code = (
+        "import sys; sys.path.insert(0, 'deploy/mailhost'); import agent.__main__, helper.__main__"
+    )
     subprocess.run(["/usr/bin/python3", "-I", "-S", "-c", code], cwd=CHECKOUT, check=True)

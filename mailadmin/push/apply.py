@@ -19,12 +19,6 @@ from mailadmin.push import hostrows, lease, proof, render, wire
 
 log = structlog.get_logger(__name__)
 
-# Answers of the agent that stop a host until a person decides.
-STOPPING = {
-    "fork": MailHost.Condition.FORKED,
-    "mass_removal": MailHost.Condition.MASS_REMOVAL,
-}
-
 
 class HostDiffers(Exception):
     """The host does not stand where the panel last left it."""
@@ -90,8 +84,11 @@ def _push_safely(host_id: int, token: int) -> bool:
     except wire.AgentRefused as error:
         if error.code == "stale_token":
             raise lease.LeaseLost(host_id) from error
-        if condition := STOPPING.get(error.code):
-            _stop(host, condition, error.code, error.facts)
+        if error.code == "fork":
+            ours = acknowledged(MailHost.objects.get(pk=host_id)).as_dict()
+            _stop(host, MailHost.Condition.FORKED, "fork", {"ours": ours, "there": error.facts})
+        elif error.code == "mass_removal":
+            _stop(host, MailHost.Condition.MASS_REMOVAL, error.code, error.facts)
         else:
             _wait(host, MailHost.Condition.REFUSED, error.code, error.facts)
     except lease.LeaseLost:

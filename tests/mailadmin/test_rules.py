@@ -74,5 +74,7 @@ GRAPH = {"b@x": ["c@x"], "c@x": ["a@x"], "d@x": ["e@x", "out@y"], "keeps@x": ["k
         ("z@x", ["out@y", "d@x"], []),
     ],
 )
-def test_case_045_loops_are_found_and_shown(start: str, targets: list[str], chain: list[str]) -> None:
+def test_case_045_loops_are_found_and_shown(
+    start: str, targets: list[str], chain: list[str]
+) -> None:
     assert loops.find_loop(start, targets, lambda email: GRAPH.get(email, [])) == chain

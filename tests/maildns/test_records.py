@@ -45,7 +45,15 @@ def test_selectors_are_never_used_again() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["k=rsa; v=DKIM1; p=", "v=DKIM2; p=", "v=DKIM1; k=rsa", "v=DKIM1; p=!!!", "v=DKIM1; p=AAAA", "p", ""],
+    [
+        "k=rsa; v=DKIM1; p=",
+        "v=DKIM2; p=",
+        "v=DKIM1; k=rsa",
+        "v=DKIM1; p=!!!",
+        "v=DKIM1; p=AAAA",
+        "p",
+        "",
+    ],
 )
 def test_broken_key_records_are_refused(value: str) -> None:
     with pytest.raises(BadRecord):

@@ -15,9 +15,11 @@ Files = Mapping[str, sqlite3.Connection]
 
 def check_conflicts(files: Files, rows: Iterable[Row]) -> Iterator[tuple[Row, Refused]]:
     """Yield the rows that would take what another row, not among these, already has."""
-    rows = [row for row in rows if not row.get("remove")]
+    rows = list(rows)
+    # What these rows themselves take out or move is no conflict.
     own_addresses = {int(row["key"]) for row in rows if row["kind"] == "address"}
     own_domains = {int(row["key"]) for row in rows if row["kind"] == "domain"}
+    rows = [row for row in rows if not row.get("remove")]
     lookup = files["lookup"]
     taken: set[tuple[object, ...]] = set()
     coming = {int(row["key"]) for row in rows if row["kind"] == "domain"}
