@@ -220,8 +220,12 @@ class WeakPassword(MailAdminError):
             "too_short": _("Use at least 10 characters; several words are easiest."),
             "too_long": _("At most 128 bytes are possible; that is 128 letters without accents."),
             "control": _("Line breaks and other invisible characters are not possible."),
-            "common": _("This password is on the lists that attackers try first."),
-            "like_address": _("The password must not be the address itself."),
+            "common": _(
+                "Attackers try passwords like this one first. Several unrelated words are better."
+            ),
+            "like_address": _(
+                "The password must not be the address, or a part of it with a number."
+            ),
         }
         return texts[self.reason]
 
