@@ -41,7 +41,7 @@ bench:  ## speed, as a table and var/bench/latest.json; ONLY=name runs one
 	@$(PYTHON) -m tests.bench.run $(if $(ONLY),--only $(ONLY))
 
 messages:  ## collect the texts to translate
-	$(PYTHON) manage.py makemessages -l de -l en --no-obsolete --ignore=.venv --ignore=var
+	$(PYTHON) manage.py makemessages -l de --no-obsolete --no-location --ignore=.venv --ignore=var
 
 .PHONY: .venv/ready-for-tests
 .venv/ready-for-tests:

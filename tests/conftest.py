@@ -34,3 +34,14 @@ def django_db_modify_db_settings(tmp_path_factory):
     if connection.vendor == "sqlite":
         folder = tmp_path_factory.mktemp("database")
         connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _languages():
+    """The compiled German that pages show."""
+    import subprocess
+
+    folder = Path(__file__).resolve().parent.parent / "locale/de/LC_MESSAGES"
+    text, made = folder / "django.po", folder / "django.mo"
+    if not made.exists() or made.stat().st_mtime < text.stat().st_mtime:
+        subprocess.run(["msgfmt", "-o", made, text], check=True)

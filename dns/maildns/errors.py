@@ -8,8 +8,12 @@ class DnsError(Exception):
 
 
 class BadRecord(DnsError):
-    """A record that cannot be read; `reason` says why."""
+    """A record that cannot be made or read; `reason` is a code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class NoSelectorLeft(DnsError):
+    """All selectors of a month are used up in one zone."""

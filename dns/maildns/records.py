@@ -5,20 +5,48 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import dns.exception
+import dns.rdatatype
+import dns.zonefile
+
 from maildns.errors import BadRecord
 
 # RFC 1035, 3.3: a character-string holds at most 255 octets.
 MAX_STRING_OCTETS = 255
+# RFC 2181, 8: a TTL is a positive number of 31 bits.
+MAX_TTL_SECONDS = 2**31 - 1
+# Types whose value ends in a host name; in a zone file it needs its final dot.
+_HOST_VALUED = frozenset({"CNAME", "MX", "NS", "PTR", "SRV"})
+# Labels as in names of hosts, and with the underscores of RFC 8552; a wildcard only in front.
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+    r"(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
+_PRINTABLE = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One wanted record. `name` is a lower-case A-label without a final dot."""
+    """One wanted record. `name` and names in `value` are A-labels without a final dot.
+
+    `value` is printable ASCII; that of a TXT record is the joined text, without quotes.
+    Raises BadRecord for what would say something else in one of the renderings.
+    """
 
     name: str
     type: str
     value: str
     ttl_seconds: int = 3600
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise BadRecord("name")
+        if not re.fullmatch(r"[A-Z]{1,10}", self.type):
+            raise BadRecord("type")
+        if not _PRINTABLE.fullmatch(self.value) or (self.type != "TXT" and not self.value.strip()):
+            raise BadRecord("value")
+        if not 0 <= self.ttl_seconds <= MAX_TTL_SECONDS:
+            raise BadRecord("ttl")
 
     def wire_strings(self) -> list[bytes]:
         """The strings of a TXT record, each of at most 255 octets; joined without a space."""
@@ -35,6 +63,8 @@ class Record:
         value = self.value
         if self.type == "TXT":
             value = " ".join(f'"{_escaped(part)}"' for part in self.wire_strings())
+        elif self.type in _HOST_VALUED:
+            value = f"{value.removesuffix('.')}."
         return f"{self.name}. {self.ttl_seconds} IN {self.type} {value}"
 
     def short_name(self, zone: str) -> str:
@@ -47,12 +77,19 @@ def _escaped(part: bytes) -> str:
 
 
 def parse_zone_line(line: str) -> Record:
-    """Read back what `zone_line` wrote. Raises BadRecord."""
-    found = re.fullmatch(r"(\S+)\. (\d+) IN ([A-Z]+) (.+)", line)
-    if found is None:
-        raise BadRecord("not a zone line")
-    name, ttl, kind, value = found.groups()
+    """Read one line of a zone file. Raises BadRecord."""
+    try:
+        found = dns.zonefile.read_rrsets(line, rdclass=None, origin=None, relativize=False)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise BadRecord("zone_line") from error
+    if len(found) != 1 or len(found[0]) != 1:
+        raise BadRecord("zone_line")
+    rrset, rdata = found[0], found[0][0]
+    kind = dns.rdatatype.to_text(rrset.rdtype)
     if kind == "TXT":
-        strings = re.findall(r'"((?:[^"\\]|\\.)*)"', value)
-        value = "".join(re.sub(r"\\(.)", r"\1", string) for string in strings)
-    return Record(name, kind, value, int(ttl))
+        value = b"".join(rdata.strings).decode("latin-1")
+    else:
+        value = rdata.to_text()
+    if kind in _HOST_VALUED:
+        value = value.removesuffix(".")
+    return Record(rrset.name.to_text(omit_final_dot=True).lower(), kind, value, rrset.ttl)
