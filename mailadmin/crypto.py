@@ -16,9 +16,9 @@ def seal(secret: bytes) -> str:
 
 def unseal(sealed: str) -> bytes:
     """Raises cryptography.fernet.InvalidToken when no key fits."""
-    return _fernet().decrypt(sealed.encode("ascii"))
+    return _fernet().decrypt(sealed.encode())
 
 
 def reseal(sealed: str) -> str:
     """Seal again with the first key: the step of a key's rotation."""
-    return _fernet().rotate(sealed.encode("ascii")).decode("ascii")
+    return _fernet().rotate(sealed.encode()).decode("ascii")

@@ -77,19 +77,17 @@ def _escaped(part: bytes) -> str:
 
 
 def parse_zone_line(line: str) -> Record:
-    """Read one line of a zone file. Raises BadRecord."""
+    """Read one line of a zone file, a name without a final dot as absolute. Raises BadRecord."""
     try:
-        found = dns.zonefile.read_rrsets(line, rdclass=None, origin=None, relativize=False)
+        found = dns.zonefile.read_rrsets(line, rdclass=None)
     except (dns.exception.DNSException, ValueError) as error:
         raise BadRecord("zone_line") from error
     if len(found) != 1 or len(found[0]) != 1:
         raise BadRecord("zone_line")
     rrset, rdata = found[0], found[0][0]
     kind = dns.rdatatype.to_text(rrset.rdtype)
-    if kind == "TXT":
-        value = b"".join(rdata.strings).decode("latin-1")
-    else:
-        value = rdata.to_text()
+    # Latin-1 takes any octet: those that are no printable ASCII are refused below.
+    value = b"".join(rdata.strings).decode("latin-1") if kind == "TXT" else rdata.to_text()
     if kind in _HOST_VALUED:
-        value = value.removesuffix(".")
+        value = re.sub(r"(?<=[^ ])\.$", "", value)  # but the root alone, of a null MX, stays
     return Record(rrset.name.to_text(omit_final_dot=True).lower(), kind, value, rrset.ttl)
