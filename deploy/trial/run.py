@@ -228,7 +228,7 @@ def services(places: Places, environment: dict[str, str]) -> list[Service]:
             "worker",
             (
                 PYTHON, "-m", "celery", "-A", "panel", "worker", "-P", "threads", "-c", "8",
-                "-Q", "push", "-l", "WARNING", "--without-gossip", "--without-mingle",
+                "-Q", "push", "-l", "INFO", "--without-gossip", "--without-mingle",
             ),
             folder=checkout, environment=environment,
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -114,8 +116,18 @@ def _next_generations(host_id: int, count: int) -> int:
     return hosts.values_list("generation", flat=True).get() - count + 1
 
 
+# Rings wait for Redis here and not in the request: a stuck broker must not hold up a page.
+_ringers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="doorbell")
+_waiting = threading.BoundedSemaphore(500)
+
+
 def ring(host_id: int, *, delay_seconds: float = 0) -> None:
     """Wake a worker for this host. A lost ring costs at most one interval of the sweep."""
+    if _waiting.acquire(blocking=False):
+        _ringers.submit(_ring, host_id, delay_seconds)
+
+
+def _ring(host_id: int, delay_seconds: float) -> None:
     try:
         current_app.send_task(
             "mailadmin.tasks.push_host",
@@ -126,3 +138,5 @@ def ring(host_id: int, *, delay_seconds: float = 0) -> None:
         )
     except Exception as error:  # noqa: BLE001  (the save has succeeded; the sweep delivers)
         log.warning("doorbell_lost", host_id=host_id, error=type(error).__name__)
+    finally:
+        _waiting.release()

@@ -15,7 +15,7 @@ from django.utils import timezone
 from mailadmin import naming
 from mailadmin.models import Address, Domain, HostRow, MailHost
 from mailadmin.models.states import State
-from mailadmin.push import render, wire
+from mailadmin.push import hostrows, render, wire
 from maildns.models import DkimKey
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 # Rows per request: a bulk proof must not keep an interactive one waiting for long.
 PROOF_BATCH = 50
 # A claimed row is proved by one worker; when that one dies another may after this time.
-CLAIM = timedelta(seconds=60)
+CLAIM = timedelta(seconds=30)
 CHECK_ADDRESS = "k7q2-no-such-mailbox"
 
 Expectation = dict[str, Any]
@@ -226,6 +226,7 @@ def _record(row: HostRow, result: dict[str, Any]) -> None:
 
 
 def _record_failures(rows: list[HostRow], code: str, facts: dict[str, Any] | None = None) -> None:
+    soonest = 60.0
     for row in rows:
         attempts = row.attempts + 1
         # A service that restarts is back within a second or two; later tries take their time.
@@ -236,4 +237,7 @@ def _record_failures(rows: list[HostRow], code: str, facts: dict[str, Any] | Non
             attempts=attempts,
             next_proof_at=timezone.now() + timedelta(seconds=delay),
         )
+        soonest = min(soonest, delay)
         log.warning("proof_failed", kind=row.kind, key=row.key, code=code, change=row.change_id)
+    if rows and soonest < 15:  # the sweep finds the later ones
+        hostrows.ring(rows[0].host_id, delay_seconds=soonest + 0.1)

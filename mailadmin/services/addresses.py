@@ -101,7 +101,9 @@ def lead_further(email: str) -> list[str]:
     domain = Domain.objects.select_related("canonical").filter(name=name).first()
     if domain is None:
         return []
-    home = domain.canonical or domain
+    if domain.canonical:
+        return [f"{local_part}@{domain.canonical.name}"]
+    home = domain
     address = (
         Address.objects.select_related("domain", "alias__mailbox__address__domain")
         .outside_trash()

@@ -48,7 +48,8 @@ def took(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
     seconds = milliseconds / 1000
-    return f"{formats.number_format(seconds, 1 if seconds < 100 else 0)} s"
+    digits = 2 if seconds < 10 else 1 if seconds < 100 else 0
+    return f"{formats.number_format(seconds, digits)} s"
 
 
 @register.filter

@@ -50,7 +50,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def context(browser: Browser, trial: Trial, *, language: str = "en", theme: str = "light", width: int = 1280) -> BrowserContext:
+def context(
+    browser: Browser, trial: Trial, *, language: str = "en", theme: str = "light", width: int = 1280
+) -> BrowserContext:
     made = browser.new_context(
         locale={"en": "en-GB", "de": "de-DE"}[language],
         color_scheme="dark" if theme == "dark" else "light",
@@ -65,7 +67,9 @@ def context(browser: Browser, trial: Trial, *, language: str = "en", theme: str 
 def watched(made: BrowserContext) -> tuple[Page, list[str]]:
     """A page, and the list in which its console errors appear."""
     page, errors = made.new_page(), []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
     return page, errors
 
@@ -98,7 +102,9 @@ def test_customer_makes_info_and_sees_it_turn_green(trial: Trial, browser: Brows
     made.close()
 
 
-def test_address_that_exists_is_named_and_linked_while_typing(trial: Trial, browser: Browser, info) -> None:
+def test_address_that_exists_is_named_and_linked_while_typing(
+    trial: Trial, browser: Browser, info
+) -> None:
     made = context(browser, trial)
     page, errors = watched(made)
     log_in(page, trial)
@@ -162,12 +168,21 @@ def test_page_is_accessible(trial: Trial, browser: Browser, info, alice: Panel, 
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible_everywhere(
-    trial: Trial, browser: Browser, info, alice: Panel, name: str, language: str, theme: str, width: int
+    trial: Trial,
+    browser: Browser,
+    info,
+    alice: Panel,
+    name: str,
+    language: str,
+    theme: str,
+    width: int,
 ) -> None:
     look_at(trial, browser, alice, name, language, theme, width)
 
 
-def look_at(trial: Trial, browser: Browser, alice: Panel, name: str, language: str, theme: str, width: int) -> None:
+def look_at(
+    trial: Trial, browser: Browser, alice: Panel, name: str, language: str, theme: str, width: int
+) -> None:
     made = context(browser, trial, language=language, theme=theme, width=width)
     made.add_cookies([{"name": c.name, "value": c.value or "", "url": trial.facts["panel"]} for c in alice.cookies]
                      if name not in ("log-in", "reset") else [])  # fmt: skip
@@ -175,18 +190,27 @@ def look_at(trial: Trial, browser: Browser, alice: Panel, name: str, language: s
     path = PAGES[name]
     if path == "MAILBOX":
         text = alice.get("/mailboxes/").text
-        path = "/mailboxes/" + text.split(">info@example.test<")[0].rsplit("/mailboxes/", 1)[1].split('"')[0]
+        path = (
+            "/mailboxes/"
+            + text.split(">info@example.test<")[0].rsplit("/mailboxes/", 1)[1].split('"')[0]
+        )
     page.goto(path)
     page.evaluate(AXE.read_text())
     found = page.evaluate(f"axe.run({{runOnly: {RULES}}})")
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/{name}-{language}-{theme}-{width}.png", full_page=True)
     problems = [
-        (each["id"], each["nodes"][0]["html"][:120], each["nodes"][0].get("failureSummary", "")[:200])
+        (
+            each["id"],
+            each["nodes"][0]["html"][:120],
+            each["nodes"][0].get("failureSummary", "")[:200],
+        )
         for each in found["violations"]
     ]
     assert problems == []
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert wide <= 0, f"scrolls sideways by {wide} px"
     expected = ["404"] if name == "absent" else []
     assert [each for each in errors if not any(code in each for code in expected)] == []

@@ -21,7 +21,9 @@ def entries(text: str) -> list[tuple[str, str, str]]:
     found = []
     for block in text.split("\n\n")[1:]:
         flags = " ".join(line for line in block.splitlines() if line.startswith("#,"))
-        parts = dict(re.findall(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', block, re.M))
+        parts = dict(
+            re.findall(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', block, re.M)
+        )
         join = "".join
         texts = {k: join(re.findall(r'"((?:[^"\\]|\\.)*)"', v)) for k, v in parts.items()}
         if texts.get("msgid"):

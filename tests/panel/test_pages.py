@@ -24,13 +24,21 @@ def alice(world, client) -> Client:
 
 
 def wizard(client: Client, **fields: str):
-    data = {"local_part": "neu", "domain": "example.test", "kind": "mailbox", "targets": "", **fields}
+    data = {
+        "local_part": "neu",
+        "domain": "example.test",
+        "kind": "mailbox",
+        "targets": "",
+        **fields,
+    }
     return client.post("/mailboxes/new/", data)
 
 
 def test_wizard_makes_a_mailbox_in_three_steps(alice) -> None:
     assert wizard(alice).url == "/mailboxes/new/person/"
-    answer = alice.post("/mailboxes/new/person/", {"password": PASSWORD, "name": "", "quota_mib": "50"})
+    answer = alice.post(
+        "/mailboxes/new/person/", {"password": PASSWORD, "name": "", "quota_mib": "50"}
+    )
     assert answer.url == "/mailboxes/new/review/"
     assert PASSWORD not in alice.get("/mailboxes/new/review/").content.decode()
     answer = alice.post("/mailboxes/new/review/")
@@ -132,7 +140,9 @@ def test_case_059_open_redirects_are_not_followed(alice) -> None:
 
 
 def test_case_060_stored_markup_is_shown_as_text(alice, world) -> None:
-    alice.post(f"/mailboxes/{world.mailbox.address.uid}/name/", {"name": "<script>alert(1)</script>"})
+    alice.post(
+        f"/mailboxes/{world.mailbox.address.uid}/name/", {"name": "<script>alert(1)</script>"}
+    )
     page = alice.get(f"/mailboxes/{world.mailbox.address.uid}/").content.decode()
     assert "<script>alert" not in page and "&lt;script&gt;" in page
 
@@ -169,10 +179,14 @@ def test_case_065_log_in_and_reset_tell_nobody_who_exists(client, world, mailout
     assert answers[0] == answers[1]
 
 
-def test_case_064_reset_link_never_comes_from_the_request(client, world, mailoutbox, settings) -> None:
+def test_case_064_reset_link_never_comes_from_the_request(
+    client, world, mailoutbox, settings
+) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     make_user("alice@customer.example", world.alice)
-    client.post("/accounts/password/reset/", {"email": "alice@customer.example"}, HTTP_HOST="evil.example")
+    client.post(
+        "/accounts/password/reset/", {"email": "alice@customer.example"}, HTTP_HOST="evil.example"
+    )
     assert settings.PUBLIC_URL in mailoutbox[0].body and "evil" not in mailoutbox[0].body
 
 
@@ -206,9 +220,11 @@ LOGGED_IN_ONLY = {
 
 
 def test_case_011_every_route_is_known_to_this_test() -> None:
-    unknown = {
-        each.name for _path, each in names() if not str(each.name).startswith("account_")
-    } - OPEN - LOGGED_IN_ONLY
+    unknown = (
+        {each.name for _path, each in names() if not str(each.name).startswith("account_")}
+        - OPEN
+        - LOGGED_IN_ONLY
+    )
     assert unknown == set()
 
 
@@ -216,7 +232,9 @@ def test_case_011_every_route_is_known_to_this_test() -> None:
 def test_case_011_anonymous_is_led_to_the_log_in(client, world, method) -> None:
     for path, each in names():
         if each.name in LOGGED_IN_ONLY:
-            answer = getattr(client, method)("/" + fill(path, world.mailbox.address.uid, "example.test"))
+            answer = getattr(client, method)(
+                "/" + fill(path, world.mailbox.address.uid, "example.test")
+            )
             assert answer.status_code == 302 and "/accounts/login/" in answer.url, path
 
 
@@ -240,7 +258,9 @@ def test_case_001_foreign_and_absent_are_the_same_answer(client, world, method, 
     for path, each in names():
         if each.name not in LOGGED_IN_ONLY or "<" not in path:
             continue
-        absent = answer_of(client, method, fill(path, "00000000-0000-4000-8000-000000000000", "absent.test"))
+        absent = answer_of(
+            client, method, fill(path, "00000000-0000-4000-8000-000000000000", "absent.test")
+        )
         for uid in uids:
             foreign = answer_of(client, method, fill(path, uid, "example.test"))
             assert foreign == absent, path
@@ -258,7 +278,9 @@ def answer_of(client: Client, method: str, path: str) -> tuple[int, str]:
     return answer.status_code, where
 
 
-def test_lists_ask_the_same_number_of_queries_at_any_length(alice, world, django_assert_max_num_queries) -> None:
+def test_lists_ask_the_same_number_of_queries_at_any_length(
+    alice, world, django_assert_max_num_queries
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
     from factories import make_mailbox

@@ -46,7 +46,9 @@ def world() -> World:
     return make_world()
 
 
-def test_f05_mailbox_is_created_while_the_broker_is_away(world, django_capture_on_commit_callbacks, settings) -> None:
+def test_f05_mailbox_is_created_while_the_broker_is_away(
+    world, django_capture_on_commit_callbacks, settings
+) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         mailbox = make_mailbox(world.domain, "neu")
     assert HostRow.objects.filter(kind="address", key=str(mailbox.pk)).exists()
@@ -140,7 +142,11 @@ def test_taken_address_says_by_what(world, kind) -> None:
 def test_database_itself_refuses_a_bad_local_part(world, bad) -> None:
     with pytest.raises((IntegrityError, Exception)) as refused, transaction.atomic():
         Address.objects.create(domain=world.domain, local_part=bad, kind="mailbox")
-    assert "constraint" in str(refused.value).lower() or "too long" in str(refused.value).lower() or bad == ""
+    assert (
+        "constraint" in str(refused.value).lower()
+        or "too long" in str(refused.value).lower()
+        or bad == ""
+    )
 
 
 def test_limit_of_mailboxes_holds_and_the_trash_does_not_count(world) -> None:
