@@ -34,7 +34,7 @@ class AgentProcess:
     """Start it, talk to it, kill it, read its files."""
 
     def __init__(self) -> None:
-        self.state = Path(tempfile.mkdtemp(prefix="pk-", dir="/tmp"))  # noqa: S108
+        self.state = Path(tempfile.mkdtemp(prefix="pk-", dir="/tmp"))
         self.state.chmod(0o755)
         ports = {name: free_port() for name in ("agent_http", "probe", "imaps", "scan")}
         self.settings = HostSettings(
@@ -141,7 +141,7 @@ class UnixProxy:
 
     def __init__(self, inner: Path) -> None:
         self.inner = inner
-        self.folder = Path(tempfile.mkdtemp(prefix="pkp-", dir="/tmp"))  # noqa: S108
+        self.folder = Path(tempfile.mkdtemp(prefix="pkp-", dir="/tmp"))
         self.path = self.folder / "agent.sock"
         self.drop_answers = ""
         self.drop_after: int | None = None

@@ -76,7 +76,6 @@ class AddressAdmin(ReadOnlyAdmin):
 
 
 class OnAddressAdmin(ReadOnlyAdmin):
-    list_select_related: tuple[str, ...] = ("address__domain",)
     search_fields = ("address__local_part__startswith", "address__domain__name__startswith")
 
     @admin.display(description=_("state"))
@@ -86,6 +85,7 @@ class OnAddressAdmin(ReadOnlyAdmin):
 
 @admin.register(Mailbox)
 class MailboxAdmin(OnAddressAdmin):
+    list_select_related = ("address__domain",)
     list_display = ("__str__", "name", "quota_mib", "keep_copy", "state")
     fields = ("address", "name", "quota_mib", "keep_copy", "storage_id")
 
@@ -98,6 +98,7 @@ class AliasAdmin(OnAddressAdmin):
 
 @admin.register(Forward)
 class ForwardAdmin(OnAddressAdmin):
+    list_select_related = ("address__domain",)
     list_display = ("__str__", "leads_to", "state")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

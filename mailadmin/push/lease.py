@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 
 from mailadmin.models import MailHost
 
-# Longer than the longest batch may take; a dead worker's host is free again after it.
-LEASE = timedelta(seconds=120)
+# Longer than a batch takes (5,000 rows: about two seconds), extended for each; a dead worker's
+# host is free again after it. A live worker that is slower is fenced off by its token.
+LEASE = timedelta(seconds=25)
 
 
 class LeaseLost(Exception):

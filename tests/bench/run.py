@@ -118,6 +118,7 @@ def fill(total: int) -> int:
     """Have the panel and the host hold `total` mailboxes, with given hashes, by bulk rows."""
     from django.core.management import call_command
     from django.db import transaction
+
     from mailadmin import passwords
     from mailadmin.actors import operator_by_command
     from mailadmin.models import Address, Credential, Domain, Mailbox
