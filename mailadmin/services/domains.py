@@ -79,8 +79,16 @@ def _may_vouch(by: Actor) -> bool:
 
 
 def canonical(name: str) -> str:
-    """Return the stored form of a domain that may be held here. Raises BadDomainName."""
-    return naming.canonical_domain(name, allow_special=settings.ALLOW_SPECIAL_USE_DOMAINS)
+    """Return the stored form of a domain that may be held here.
+
+    Raises BadDomainName, and AlreadyHeld for the names of our own hosts and of the panel: whoever
+    held them would receive the operator's mail.
+    """
+    name = naming.canonical_domain(name, allow_special=settings.ALLOW_SPECIAL_USE_DOMAINS)
+    own = {settings.PUBLIC_HOST.rsplit(":", 1)[0], *MailHost.objects.values_list("name", flat=True)}
+    if name in own:
+        raise AlreadyHeld(domain=name)
+    return name
 
 
 def _choose_host() -> MailHost:

@@ -322,3 +322,10 @@ def test_usage_counts_what_the_dashboard_shows(world) -> None:
     make_alias(world.mailbox)
     shown = limits.usages(world.alice)
     assert (shown["mailboxes"].used, shown["aliases"].used, shown["quota_mib"].used) == (1, 1, 100)
+
+
+def test_case_018_names_of_our_own_hosts_are_not_for_tenants(world, settings) -> None:
+    settings.PUBLIC_HOST = "panel.example.net:443"
+    for name in ("mail.example.net", "panel.example.net"):
+        with pytest.raises(AlreadyHeld):
+            domains.claim_domain(name, world.alice, by=actor(world.alice))
