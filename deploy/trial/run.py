@@ -160,6 +160,9 @@ def panel_environment(places: Places) -> dict[str, str]:
         "POSTKONTOR_PUBLIC_URL": f"http://127.0.0.1:{ports['panel']}",
         "DATABASE_URL": f"sqlite:///{places.panel / 'db.sqlite3'}",
         "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
+        # The trial's own, whatever the shell has set.
+        "SECRET_KEY": "",
+        "FIELD_KEY": "",
         "SECRET_KEY_FILE": kept_secret(places.panel / "secret.key"),
         "FIELD_KEY_FILE": kept_secret(places.panel / "field.key"),
         "EMAIL_PORT": str(ports["local"]),

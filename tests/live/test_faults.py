@@ -215,7 +215,7 @@ def test_page_does_not_turn_green_while_something_is_broken(
 
 
 def maps(trial: Trial) -> Path:
-    return (trial.state / "mailhost/etc/current/postfix/maps/mailboxes.cf").resolve()
+    return (trial.state / "mailhost/etc/current/postfix/maps/domains.cf").resolve()
 
 
 def swap(path: Path, old: str, new: str) -> None:

@@ -111,6 +111,8 @@ class Trial:
         return {
             "DATABASE_URL": f"sqlite:///{self.state}/panel/db.sqlite3",
             "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
+            "SECRET_KEY": "",
+            "FIELD_KEY": "",
             "SECRET_KEY_FILE": f"{self.state}/panel/secret.key",
             "FIELD_KEY_FILE": f"{self.state}/panel/field.key",
             "POSTKONTOR_PUBLIC_URL": self.facts["panel"],
