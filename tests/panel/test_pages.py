@@ -190,6 +190,17 @@ def test_case_064_reset_link_never_comes_from_the_request(
     assert settings.PUBLIC_URL in mailoutbox[0].body and "evil" not in mailoutbox[0].body
 
 
+def test_case_090_demo_log_in_is_refused_outside_a_trial(client, world, settings) -> None:
+    make_user("demo@customer.example", world.alice, is_demo=True)
+    data = {"login": "demo@customer.example", "password": PASSWORD}
+    settings.TRIAL = False
+    client.post("/accounts/login/", data)
+    assert client.get("/mailboxes/").status_code == 302
+    settings.TRIAL = True
+    client.post("/accounts/login/", data)
+    assert client.get("/mailboxes/").status_code == 200
+
+
 def test_nobody_signs_up(client) -> None:
     assert client.get("/accounts/signup/").status_code == 404
 

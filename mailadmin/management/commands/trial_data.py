@@ -52,6 +52,9 @@ class Command(BaseCommand):
         )  # fmt: skip
         self._person(facts["customer"], "Alice Müller", customer, by)
         self._domain(facts["mailbox"], customer, by)
+        User.objects.filter(
+            email__in=[facts[who]["email"] for who in ("admin", "reseller", "customer")]
+        ).update(is_demo=True)
 
     def _person(self, facts: dict[str, str], name: str, account: Account, by: Actor) -> None:
         user = accounts.create_user(facts["email"], facts["password"], by=by, name=name)
