@@ -237,29 +237,36 @@ def test_broken_signing_key_is_noticed(trial: Trial, alice: Panel) -> None:
 
     private = trial.state / "mailhost/private/private.sqlite"
     with sqlite3.connect(private, timeout=10) as database:
-        (before,) = database.execute("SELECT private_key FROM dkim").fetchone()
-        database.execute("UPDATE dkim SET private_key = ?", (generate_rsa_key().private_pem,))
+        (before,) = database.execute(
+            "SELECT private_key FROM dkim WHERE domain = 'example.test'"
+        ).fetchone()
+        database.execute(
+            "UPDATE dkim SET private_key = ? WHERE domain = 'example.test'",
+            (generate_rsa_key().private_pem,),
+        )
     trial.manage("shell", "-v0", "-c", PROVE_KEY)
     with panel_database(trial) as panel:
-        (code,) = panel.execute(
-            "SELECT fault_code FROM mailadmin_hostrow WHERE kind = 'dkim'"
-        ).fetchone()
+        (code,) = panel.execute(KEY_FAULT).fetchone()
     assert code == "signature_invalid"
     with sqlite3.connect(private, timeout=10) as database:
-        database.execute("UPDATE dkim SET private_key = ?", (before,))
+        database.execute("UPDATE dkim SET private_key = ? WHERE domain = 'example.test'", (before,))
     trial.manage("shell", "-v0", "-c", PROVE_KEY)
     with panel_database(trial) as panel:
-        (code,) = panel.execute(
-            "SELECT fault_code FROM mailadmin_hostrow WHERE kind = 'dkim'"
-        ).fetchone()
+        (code,) = panel.execute(KEY_FAULT).fetchone()
     assert code == ""
 
 
+KEY_FAULT = (
+    "SELECT h.fault_code FROM mailadmin_hostrow h JOIN maildns_dkimkey k ON h.key = k.id"
+    " JOIN maildns_zone z ON z.id = k.zone_id WHERE h.kind = 'dkim' AND z.name = 'example.test'"
+)
 PROVE_KEY = """
 from django.utils import timezone
 from mailadmin.models import HostRow
 from mailadmin.push import proof
-row = HostRow.objects.get(kind="dkim")
+from maildns.models import DkimKey
+key = DkimKey.objects.get(zone__name="example.test")
+row = HostRow.objects.get(kind="dkim", key=str(key.pk))
 HostRow.objects.filter(pk=row.pk).update(next_proof_at=timezone.now())
 proof.prove_due(row.host_id)
 """

@@ -101,11 +101,13 @@ class Trial:
 
     def manage(self, *arguments: str, given: str = "") -> str:
         """Run a management command of this trial's panel."""
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=CHECKOUT, env={**self.environment, **self.panel_environment()},
-            input=given, text=True, capture_output=True, check=True,
-        ).stdout  # fmt: skip
+            input=given, text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
 
     def panel_environment(self) -> dict[str, str]:
         return {

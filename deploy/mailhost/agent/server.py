@@ -212,8 +212,8 @@ def _converse(agent: Agent, stream: socket.socket, free: threading.BoundedSemaph
             while (line := _read_line(stream, buffer)) is not None:
                 stream.settimeout(LINE_SECONDS)
                 stream.sendall(json.dumps(agent.answer(line)).encode() + b"\n")
-    except Refused as refusal:
-        log("refused", code=refusal.code)
+    except Refused:
+        pass  # answered and logged
     except OSError as error:
         log("hung_up", error=str(error))
     finally:
@@ -227,6 +227,7 @@ def _read_line(stream: socket.socket, buffer: bytearray) -> bytes | None:
     while (end := buffer.find(b"\n", searched)) < 0:
         searched = len(buffer)
         if len(buffer) > MAX_LINE_BYTES:
+            log("refused", code="line_too_long")
             no = {"id": None, "ok": False, "code": "line_too_long", "facts": {}}
             stream.settimeout(5)
             stream.sendall(json.dumps(no).encode() + b"\n")
