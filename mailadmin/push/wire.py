@@ -40,7 +40,7 @@ class AgentRefused(Exception):
 class Connection:
     """One stream to one agent. Not for several threads at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience_seconds: float | None = None) -> None:
         scheme, _colon, path = url.partition(":")
         if scheme != "unix":
             raise AgentUnreachable("bad_agent_url", url)
@@ -52,7 +52,7 @@ class Connection:
         except OSError as error:
             self._socket.close()
             raise AgentUnreachable("agent_unreachable", error.strerror or str(error)) from error
-        self._socket.settimeout(settings.AGENT_READ_TIMEOUT_SECONDS)
+        self._socket.settimeout(patience_seconds or settings.AGENT_READ_TIMEOUT_SECONDS)
         self._answers = self._socket.makefile("rb")
         self.hello = self.call("hello")
         if PROTOCOL not in self.hello.get("protocols", []):

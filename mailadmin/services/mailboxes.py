@@ -6,9 +6,9 @@ from django.db import transaction
 
 from mailadmin import access, naming, passwords
 from mailadmin.actors import Actor
-from mailadmin.errors import NotAllowed, StateConflict
+from mailadmin.errors import NotAllowed, QuotaBelowUse, StateConflict
 from mailadmin.models import Address, Credential, Domain, Mailbox
-from mailadmin.push import hostrows
+from mailadmin.push import hostrows, usage
 from mailadmin.services import addresses, audit, limits
 
 
@@ -73,13 +73,18 @@ def change_password(mailbox: Mailbox, password: str, *, by: Actor) -> None:
 
 
 def change_quota(mailbox: Mailbox, quota_mib: int | None, *, by: Actor) -> None:
-    """Give a mailbox more or less storage, in MiB. Raises LimitReached.
+    """Give a mailbox more or less storage, in MiB. Raises LimitReached, QuotaBelowUse.
 
-    Less than what is used deletes nothing: new mail is refused until there is room.
+    What is used is asked from the host, before the transaction; while the host does not say, less
+    is taken too: nothing is deleted by it, new mail is refused until there is room.
     """
     access.may_write(by, mailbox.address)
     if quota_mib is not None and quota_mib < 1:
         raise NotAllowed
+    if quota_mib is not None and quota_mib < (mailbox.quota_mib or quota_mib + 1):
+        used = usage.used_mib(mailbox)
+        if used is not None and used > quota_mib:
+            raise QuotaBelowUse(used_mib=used)
     with transaction.atomic():
         address = addresses.lock(mailbox.address)
         _refuse_trash(address)

@@ -16,6 +16,7 @@ from mailadmin import access, passwords
 from mailadmin.errors import MailAdminError
 from mailadmin.models import Address, Mailbox
 from mailadmin.models.states import State
+from mailadmin.push.usage import used_mib
 from mailadmin.services import addresses, limits, mailboxes, status
 from panel.doors import customer_page
 from panel.forms.mailboxes import ForwardingForm, NameForm, PasswordForm, QuotaForm
@@ -92,6 +93,7 @@ def _page(
                 "address__domain"
             ),
             "targets": targets,
+            "used_mib": None if address.is_in_trash else used_mib(mailbox),
             "settings": address.domain.host.client_settings,
             "suggestion": passwords.suggest_passphrase(request.LANGUAGE_CODE),
             "trash_ends_at": addresses.trash_ends_at(address),

@@ -183,6 +183,18 @@ def test_full_mailbox_is_refused_at_rcpt_also_by_its_alias(trial: Trial, alice: 
         assert refusal(client, "a@outside.example", "voll.alias@example.test")[0] == 452
 
 
+def test_quota_below_what_is_used_is_refused_and_says_how_much(trial: Trial, alice: Panel) -> None:
+    page = alice.create_mailbox("belegt", PASSWORD, quota_mib=20)
+    alice.wait_live(page)
+    mail = letter("a@outside.example", "belegt@example.test", body=("z" * 70 + "\n") * 45_000)
+    with trial.smtp() as client:
+        client.send_message(mail, "a@outside.example", ["belegt@example.test"])
+    trial.inbox("belegt@example.test", PASSWORD, str(mail["Subject"]), seconds=40)
+    answer = alice.post(f"{page}quota/", quota_mib="2")
+    assert answer.status == 422 and "4 MiB are in use" in answer.text
+    assert alice.post(f"{page}quota/", quota_mib="10").status == 200
+
+
 def test_message_over_the_limit_is_refused(trial: Trial, info: Login) -> None:
     with trial.smtp() as client:
         client.ehlo()

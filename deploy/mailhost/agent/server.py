@@ -49,6 +49,7 @@ class Agent:
             "queue": self.queue,
             "queue_action": self.queue_action,
             "kick": self.kick,
+            "usage": self.usage,
             "reload": self.reload,
         }
 
@@ -177,6 +178,10 @@ class Agent:
     def kick(self, request: dict[str, Any]) -> dict[str, Any]:
         self.helper.call("kick", login=str(request.get("login")))
         return {}
+
+    def usage(self, request: dict[str, Any]) -> dict[str, Any]:
+        """How much a mailbox holds, in KiB."""
+        return {"used_kib": self.helper.call("usage", login=str(request.get("login")))["used_kib"]}
 
     def reload(self, request: dict[str, Any]) -> dict[str, Any]:
         what = request.get("what")

@@ -43,6 +43,7 @@ class Verbs:
             "queue_list": (set(), self.queue_list),
             "queue_action": ({"action", "queue_id"}, self.queue_action),
             "kick": ({"login"}, self.kick),
+            "usage": ({"login"}, self.usage),
             "purge": ({"storage_id"}, self.purge),
         }
         if not isinstance(verb, str) or verb not in verbs:
@@ -84,6 +85,18 @@ class Verbs:
         # Exit status 68: nobody was logged in.
         _run(["/usr/bin/doveadm", "-c", self.dovecot, "kick", login], fine=(0, 68))
         return {}
+
+    def usage(self, login: str) -> dict[str, Any]:
+        """How much a mailbox holds, in KiB, as Dovecot counts it."""
+        if not LOGIN.fullmatch(login) or login.startswith("*"):
+            raise NotDone("bad_arguments")
+        output = _run(
+            ["/usr/bin/doveadm", "-c", self.dovecot, "-f", "json", "quota", "get", "-u", login]
+        )
+        for row in json.loads(output or "[]"):
+            if row.get("type") == "STORAGE":
+                return {"used_kib": int(row["value"])}
+        raise NotDone("no_quota")
 
     def purge(self, storage_id: str) -> dict[str, Any]:
         """Remove one mail storage; a link that somebody planted is removed, never followed."""
