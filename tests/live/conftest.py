@@ -15,12 +15,26 @@ sys.path.insert(0, str(Path(__file__).parent))
 from trial import Panel, Trial
 
 
+# All live tests share one customer, who needs more than his plan has.
+LIFT_LIMITS = """
+from mailadmin.actors import operator_by_command
+from mailadmin.models import Account
+from mailadmin.services import accounts
+for name, kind in (("reseller", None), ("customer", 400)):
+    for what in ("mailboxes", "domains"):
+        accounts.override_limit(
+            Account.objects.get(kind=name), what, kind, by=operator_by_command()
+        )
+"""
+
+
 @pytest.fixture(scope="session")
 def trial() -> Iterator[Trial]:
     state = Path(f"/var/lib/postkontor/test-{os.getpid()}")
     trial = Trial(state)
     try:
         trial.start()
+        trial.manage("shell", "-v0", "-c", LIFT_LIMITS)
         yield trial
     finally:
         trial.stop()
