@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from trial import Panel, Trial
 
-
 # All live tests share one customer, who needs more than his plan has.
 LIFT_LIMITS = """
 from mailadmin.actors import operator_by_command
