@@ -253,6 +253,7 @@ def services(places: Places, environment: dict[str, str]) -> list[Service]:
         Service(
             "mailhost",
             mailside if os.geteuid() == 0 else ("sudo", *mailside),
+            session=os.geteuid() == 0,
             stdin=True,
             ready=(places.mailhost / "run" / "ready").exists,
         ),

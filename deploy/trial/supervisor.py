@@ -50,6 +50,8 @@ class Service:
     first: bool = False
     # The program is told to stop by closing its standard input, as well as by a signal.
     stdin: bool = False
+    # False leaves it in our session, with our terminal: sudo asks for its password there.
+    session: bool = True
 
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
@@ -137,7 +139,7 @@ class Supervisor:
                 stdin=subprocess.PIPE if service.stdin else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                start_new_session=service.session,
                 preexec_fn=_become(service.user),
             )
         service.started_at = time.monotonic()
