@@ -23,6 +23,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     agent = Agent(config)
+    agent.start()
     token = config.vault_token_file.read_text(encoding="ascii").strip()
     doors = RspamdServer(config.http_port, agent.store, token)
     threading.Thread(target=doors.serve_forever, daemon=True).start()

@@ -2,199 +2,197 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
+from . import effects, requests, validate
 from . import rows as tables
-from . import validate
+from .conflicts import without_conflicts
+from .dues import Due, Dues
 from .errors import Refused
 from .helperclient import Helper
 from .logs import log
-from .store import Position, Store
+from .store import Position, Store, Writing, storage_faults
 from .validate import Row
 
-# Below this many removals no share of a small host is alarming.
-FEW_REMOVALS = 10
+# Batches of people, not of imports: their rows are logged one by one, with their change ids.
+FEW_ROWS = 20
+
+Result = dict[str, Any]
+
+
+class RowClash(Exception):
+    """A row that the tables do not take."""
+
+    def __init__(self, row: Row, detail: str) -> None:
+        super().__init__(detail)
+        self.row = row
+        self.detail = detail
+
+
+@dataclass
+class Batch:
+    """Rows on their way into the files, and what has become of them."""
+
+    to: Position
+    rows: list[Row]
+    results: list[Result] = field(default_factory=list)
+    dues: list[Due] = field(default_factory=list)
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+    def refuse(self, row: Row, refusal: Refused) -> None:
+        self.rows = [each for each in self.rows if each is not row]
+        self.results.append(no(row, refusal))
+
+
+class Writer:
+    """Makes a batch true in the files, then sees to what follows from it."""
+
+    def __init__(self, store: Store, helper: Helper, dues: Dues) -> None:
+        self.store = store
+        self.helper = helper
+        self.dues = dues
+
+    def write(self, batch: Batch, *, share: float | None) -> None:
+        """Write all rows that fit, in one transaction per file.
+
+        `share` is the part of the mailboxes that may go, None when all may.
+        """
+        while True:
+            try:
+                with self.store.transaction(batch.to) as writing:
+                    self._write_once(writing, batch, share)
+            except RowClash as clash:
+                self.dues.let_go(batch.dues)
+                batch.refuse(clash.row, Refused("conflict", field="row", detail=clash.detail))
+                continue
+            except BaseException:
+                self.dues.let_go(batch.dues)
+                raise
+            batch.took_ms |= writing.took_ms
+            return
+
+    def _write_once(self, writing: Writing, batch: Batch, share: float | None) -> None:
+        files = writing.files
+        doomed = self.dues.open_purges(files["private"])
+        batch.rows, bad = without_conflicts(files["lookup"], batch.rows, doomed)
+        batch.results += [no(row, refusal) for row, refusal in bad]
+        changes = [row for row in batch.rows if row["kind"] != "purge"]
+        if share is not None:
+            effects.guard_removals(files["lookup"], changes, share)
+        batch.dues = self.dues.note(files["private"], self._wanted(files, batch.rows, changes))
+        tables.delete(files, changes)
+        for row in changes:
+            if not row.get("remove"):
+                _insert(files, row)
+
+    def _wanted(
+        self, files: dict[str, sqlite3.Connection], rows: list[Row], changes: list[Row]
+    ) -> Iterable[tuple[str, str]]:
+        if effects.changes_names(files["lookup"], changes):
+            yield "reload_postfix", ""
+        for row in rows:
+            if row["kind"] == "purge":
+                yield "purge", row["storage_id"]
+        for login in sorted(effects.ended_sessions(files, changes)):
+            yield "kick", login
+
+    def follow_up(self, batch: Batch) -> str:
+        """Reload and remove storages before the answer; end sessions beside it.
+
+        Returns what became of the reload: none, done, or failed (it is then tried again).
+        """
+        reload = "none"
+        for due in batch.dues:
+            if due.verb == "reload_postfix":
+                reload = self._reload(due, batch)
+            elif due.verb == "purge":
+                self._purge(due, batch)
+        if batch.dues:
+            self.dues.ring()
+        return reload
+
+    def _reload(self, due: Due, batch: Batch) -> str:
+        started = time.monotonic()
+        try:
+            self.dues.settle(due)
+        except Refused:
+            return "failed"
+        batch.took_ms["reload"] = round((time.monotonic() - started) * 1000, 2)
+        return "done"
+
+    def _purge(self, due: Due, batch: Batch) -> None:
+        try:
+            self.dues.settle(due)
+        except Refused as refusal:
+            for row in batch.rows:
+                if row["kind"] == "purge" and row["key"] == due.argument:
+                    batch.refuse(row, refusal)
 
 
 class Applier:
-    """The verbs `apply` and `replace`."""
+    """The verbs `apply` and `purge`."""
 
-    def __init__(self, store: Store, helper: Helper, scratch: Path) -> None:
+    def __init__(self, store: Store, helper: Helper, writer: Writer) -> None:
         self.store = store
         self.helper = helper
-        self.stage = scratch / "stage.jsonl"
-        self._staged: Position | None = None
+        self.writer = writer
 
     def apply(self, request: dict[str, Any]) -> dict[str, Any]:
         """Take one batch on top of the position that the panel names."""
-        base, to = _position(request, "base"), _position(request, "to")
-        token = _whole(request, "token")
-        sent = request.get("rows")
-        if not isinstance(sent, list):
-            raise Refused("bad_request", field="rows")
+        base = requests.position(request, "base")
+        to = requests.position(request, "to", epoch=base.epoch)
+        _check_step(base, to)
+        token = requests.whole(request, "token")
+        share = requests.share(request, "removal_share")
+        good, results = validated(requests.listed(request, "rows"))
+        batch = Batch(to, good, results)
         started = time.monotonic()
         with self.store.write_lock:
             self.store.fence(token)
             here = self.store.position()
-            if here != base:
+            # Where it should come to already: its answer was lost, and it is sent once more.
+            if here not in (base, to):
                 raise Refused("fork", **here.as_dict())
-            good, results = _validated(sent)
-            outcome = self._write(
-                to,
-                good,
-                results,
-                share=float(request.get("removal_share", 0.2)),
-                allow=request.get("allow_mass_removal") is True,
-            )
-        return {**outcome, "took_ms": round((time.monotonic() - started) * 1000, 1)}
-
-    def _write(
-        self,
-        to: Position,
-        good: list[Row],
-        results: list[dict[str, Any]],
-        *,
-        share: float,
-        allow: bool,
-    ) -> dict[str, Any]:
-        purges = [row for row in good if row["kind"] == "purge"]
-        changes = [row for row in good if row["kind"] != "purge"]
-        with self.store.transaction(to) as files:
-            for row, refusal in list(tables.check_conflicts(files, changes)):
-                changes.remove(row)
-                good.remove(row)
-                results.append(_no(row, refusal))
-            if not allow:
-                _guard_removals(files, changes, share)
-            news = _new_names(files, changes)
-            ended = _ended_sessions(files, changes)
-            tables.delete(files, changes)
-            for row in changes:
-                if not row.get("remove"):
-                    tables.insert(files, row)
-        reload = self._reload(news)
-        self._kick(ended)
-        for row in purges:
-            try:
-                self._purge(row["storage_id"])
-            except Refused as refusal:
-                good.remove(row)
-                results.append(_no(row, refusal))
-        results += [{"kind": row["kind"], "key": row["key"], "ok": True} for row in good]
-        log("applied", generation=to.generation, batch=to.batch, rows=len(good))
-        return {"results": results, "reload": reload}
-
-    def _reload(self, news: set[str]) -> str:
-        """A running smtpd keeps the refusal it gave before a domain existed: one reload a batch."""
-        if not news:
-            return "none"
-        try:
-            self.helper.call("reload_postfix")
-        except Refused as refusal:
-            log("reload_failed", code=refusal.code)
-            return "failed"
-        return "done"
-
-    def _kick(self, ended: set[str]) -> None:
-        """End the sessions whose log-in no longer stands; nobody waits for it."""
-        if ended:
-            threading.Thread(target=self._kick_each, args=(sorted(ended),), daemon=True).start()
-
-    def _kick_each(self, logins: list[str]) -> None:
-        for login in logins:
-            try:
-                self.helper.call("kick", login=login)
-            except Refused as refusal:
-                log("kick_failed", code=refusal.code)
-
-    def _purge(self, storage_id: str) -> None:
-        owner = (
-            self.store.writers["lookup"]
-            .execute("SELECT id FROM address WHERE storage_id = ?", (storage_id,))
-            .fetchone()
-        )
-        if owner:
-            raise Refused("storage_in_use", address_key=str(owner["id"]))
-        self.helper.call("purge", storage_id=storage_id)
+            allowed = request.get("allow_mass_removal") is True
+            self.writer.write(batch, share=None if allowed else share)
+        reload = self.writer.follow_up(batch)
+        batch.took_ms["total"] = round((time.monotonic() - started) * 1000, 2)
+        log("applied", generation=to.generation, batch=to.batch, rows=len(batch.rows))
+        taken = [{"kind": row["kind"], "key": row["key"], "ok": True} for row in batch.rows]
+        return {"results": batch.results + taken, "reload": reload, "took_ms": batch.took_ms}
 
     def purge(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.store.fence(_whole(request, "token"))
-        row = validate.row(
-            {"kind": "purge", "key": request.get("storage_id"), "domain_id": 0,
-             "storage_id": request.get("storage_id")}
-        )  # fmt: skip
-        with self.store.write_lock:
-            self._purge(row["storage_id"])
+        """Remove one mail storage that no address has."""
+        storage_id = requests.word(request, "storage_id")
+        validate.row({"kind": "purge", "key": storage_id, "domain_id": 0, "storage_id": storage_id})
+        with self.store.write_lock, storage_faults():
+            self.store.fence(requests.whole(request, "token"))
+            (due,) = self.writer.dues.note(self.store.writers["private"], [("purge", storage_id)])
+        self.writer.dues.settle(due)
         return {}
 
-    def replace(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A full resync: rows are staged aside, then become the files' content as a difference."""
-        to = Position(
-            str(request.get("epoch")), _whole(request, "generation"), str(request.get("batch"))
-        )
-        phase = request.get("phase")
-        with self.store.write_lock:
-            self.store.fence(_whole(request, "token"))
-            if phase == "begin":
-                self.stage.write_bytes(b"")
-                self._staged = to
-            elif self._staged != to:
-                raise Refused("not_begun")
-            elif phase == "rows":
-                return {"results": self._stage(request.get("rows"))}
-            elif phase == "commit":
-                return self._commit(to, allow=request.get("allow_mass_removal") is True)
-            elif phase == "abort":
-                self._forget_stage()
-            else:
-                raise Refused("bad_request", field="phase")
-        return {}
 
-    def _stage(self, sent: object) -> list[dict[str, Any]]:
-        if not isinstance(sent, list):
-            raise Refused("bad_request", field="rows")
-        good, results = _validated(sent)
-        with self.stage.open("a", encoding="ascii") as stage:
-            stage.writelines(json.dumps(row) + "\n" for row in good)
-        return results
-
-    def _forget_stage(self) -> None:
-        self.stage.unlink(missing_ok=True)
-        self._staged = None
-
-    def _commit(self, to: Position, *, allow: bool) -> dict[str, Any]:
-        changes = list(self._differences())
-        outcome = self._write(to, changes, [], share=0.2, allow=allow)
-        self._forget_stage()
-        outcome["results"] = [result for result in outcome["results"] if not result["ok"]]
-        outcome["changed"] = len(changes)
-        return outcome
-
-    def _differences(self) -> Iterator[Row]:
-        """What must be written for the files to hold just the staged rows."""
-        here: dict[tuple[str, str], tuple[str, int]] = {}
-        for domain_id in tables.domain_ids(self.store.writers):
-            for row in tables.read_domain(self.store.writers, domain_id):
-                here[row["kind"], row["key"]] = (tables.digest(row), row["domain_id"])
-        with self.stage.open(encoding="ascii") as stage:
-            for line in stage:
-                row = json.loads(line)
-                known = here.pop((row["kind"], row["key"]), None)
-                if known is None or known[0] != tables.digest(row):
-                    yield row
-        for (kind, key), (_digest, domain_id) in here.items():
-            yield {"kind": kind, "key": key, "domain_id": domain_id, "remove": True}
+def _check_step(base: Position, to: Position) -> None:
+    forward = to.generation >= base.generation and base.epoch in ("", to.epoch)
+    if not forward or not to.epoch or not to.batch:
+        raise Refused("bad_request", field="to")
 
 
-def _validated(sent: list[object]) -> tuple[list[Row], list[dict[str, Any]]]:
+def _insert(files: dict[str, sqlite3.Connection], row: Row) -> None:
+    try:
+        tables.insert(files, row)
+    except sqlite3.IntegrityError as error:
+        raise RowClash(row, str(error)) from error
+
+
+def validated(sent: list[object]) -> tuple[list[Row], list[Result]]:
+    """Part what was sent into good rows and the answers to bad ones."""
     good: list[Row] = []
-    results: list[dict[str, Any]] = []
+    results: list[Result] = []
     seen: set[tuple[str, str]] = set()
     for value in sent:
         try:
@@ -202,94 +200,16 @@ def _validated(sent: list[object]) -> tuple[list[Row], list[dict[str, Any]]]:
             if (row["kind"], row["key"]) in seen:
                 raise Refused("bad_row", field="doubled")
         except Refused as refusal:
-            results.append(_no(value if isinstance(value, dict) else {}, refusal))
+            results.append(no(value if isinstance(value, dict) else {}, refusal))
             continue
         seen.add((row["kind"], row["key"]))
         good.append(row)
-        change = value.get("change") if isinstance(value, dict) else ""
-        if len(sent) <= 20:
-            log("row", kind=row["kind"], key=row["key"], change=change)
+        if len(sent) <= FEW_ROWS and isinstance(value, dict):
+            log("row", kind=row["kind"], key=row["key"], change=value.get("change", ""))
     return good, results
 
 
-def _no(row: dict[str, Any], refusal: Refused) -> dict[str, Any]:
+def no(row: dict[str, Any], refusal: Refused) -> Result:
     kind, key = str(row.get("kind"))[:20], str(row.get("key"))[:40]
     log("row_refused", kind=kind, key=key, code=refusal.code, facts=refusal.facts)
     return {"kind": kind, "key": key, "ok": False, "code": refusal.code, "facts": refusal.facts}
-
-
-def _guard_removals(
-    files: dict[str, sqlite3.Connection], changes: Iterable[Row], share: float
-) -> None:
-    lookup = files["lookup"]
-    gone = [int(row["key"]) for row in changes if row["kind"] == "address" and row.get("remove")]
-    if len(gone) <= FEW_REMOVALS:
-        return
-    mailboxes = sum(
-        1
-        for key in gone
-        if lookup.execute(
-            "SELECT 1 FROM address WHERE id = ? AND type = 'mailbox'", (key,)
-        ).fetchone()
-    )
-    total = lookup.execute("SELECT count(*) FROM address WHERE type = 'mailbox'").fetchone()[0]
-    if mailboxes > FEW_REMOVALS and mailboxes > share * total:
-        raise Refused("mass_removal", removes=mailboxes, of=total)
-
-
-def _new_names(files: dict[str, sqlite3.Connection], changes: Iterable[Row]) -> set[str]:
-    names = {row["name"] for row in changes if row["kind"] == "domain" and not row.get("remove")}
-    known = {
-        name
-        for name in names
-        if files["lookup"].execute("SELECT 1 FROM domain WHERE name = ?", (name,)).fetchone()
-    }
-    return names - known
-
-
-def _ended_sessions(files: dict[str, sqlite3.Connection], changes: Iterable[Row]) -> set[str]:
-    """Log-ins whose password or right to log in changes with these rows."""
-    lookup, auth = files["lookup"], files["auth"]
-    ended: set[str] = set()
-    for row in changes:
-        if row["kind"] == "domain":
-            before = lookup.execute(
-                "SELECT name, state FROM domain WHERE id = ?", (int(row["key"]),)
-            ).fetchone()
-            if before and before["state"] == "active" and row.get("state") != "active":
-                ended.add(f"*@{before['name']}")
-        elif row["kind"] == "address":
-            before = auth.execute(
-                "SELECT l.local_part, l.state, d.name FROM login l JOIN domain d"
-                " ON d.id = l.domain_id WHERE l.address_id = ?",
-                (int(row["key"]),),
-            ).fetchone()
-            if before is None:
-                continue
-            hashes = {
-                each["hash"]
-                for each in auth.execute(
-                    "SELECT hash FROM credential WHERE address_id = ?", (int(row["key"]),)
-                )
-            }
-            kept = {each["hash"] for each in row.get("credentials", [])}
-            if row.get("state") != "active" or hashes - kept:
-                ended.add(f"{before['local_part']}@{before['name']}")
-    return ended
-
-
-def _position(request: dict[str, Any], field: str) -> Position:
-    value = request.get(field)
-    if not isinstance(value, dict):
-        raise Refused("bad_request", field=field)
-    epoch, batch = value.get("epoch"), value.get("batch")
-    if not isinstance(epoch, str) or not isinstance(batch, str) or len(epoch + batch) > 100:
-        raise Refused("bad_request", field=field)
-    return Position(epoch, _whole(value, "generation"), batch)
-
-
-def _whole(value: dict[str, Any], field: str) -> int:
-    number = value.get(field)
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**62:
-        raise Refused("bad_request", field=field)
-    return number

@@ -8,24 +8,27 @@ import json
 import re
 import secrets
 import socket
-import sqlite3
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 from .config import Config
 from .errors import Refused
 from .logs import log
-from .store import Store
-from .validate import DOMAIN, LOCAL_PART, SELECTOR
+from .store import Store, storage_faults
+from .validate import DOMAIN, KEY, LOCAL_PART, MAX_ID, SELECTOR
 
 TIMEOUT_SECONDS = 8.0
 PROBE_LIFE_SECONDS = 60
 # The log-in name of the probe that Rspamd signs; without an @ it is never a mailbox's.
 PROBE_LOGIN = "postkontor-probe"
 MAX_ROWS = 500
+
+# The public part and the secret of a one-time log-in, for each row that needs one.
+OneTime = dict[int, tuple[int, str, str]]
 
 
 class Prover:
@@ -45,96 +48,109 @@ class Prover:
         if not isinstance(rows, list) or len(rows) > MAX_ROWS:
             raise Refused("bad_request", field="rows")
         started = time.monotonic()
-        secrets_of = self._issue(rows)
+        attempt = _Attempt(self, self._issue(rows))
         try:
-            results = list(self.pool.map(lambda row: self._row(row, secrets_of), rows))
+            results = list(self.pool.map(attempt.row, range(len(rows)), rows))
         finally:
-            self._withdraw(secrets_of)
+            self._withdraw(attempt.one_time)
         return {"results": results, "took_ms": round((time.monotonic() - started) * 1000, 1)}
-
-    def _row(self, row: Any, secrets_of: dict[str, tuple[str, str]]) -> dict[str, Any]:
-        kind = key = ""
-        try:
-            kind, key, expect = str(row["kind"]), str(row["key"]), row["expect"]
-            show = {"address": self._address, "domain": self._domain, "dkim": self._key}[kind]
-            facts = show(key, expect, secrets_of)
-        except Refused as refusal:
-            log("proof_failed", kind=kind, key=key, code=refusal.code, facts=refusal.facts)
-            return {
-                "kind": kind, "key": key, "ok": False,
-                "code": refusal.code, "facts": refusal.facts,
-            }  # fmt: skip
-        except (KeyError, TypeError, ValueError):
-            return {"kind": kind, "key": key, "ok": False, "code": "bad_expectation", "facts": {}}
-        return {"kind": kind, "key": key, "ok": True, "facts": facts}
 
     # --- one-time log-ins -----------------------------------------------------------------------
 
-    def _issue(self, rows: list[Any]) -> dict[str, tuple[str, str]]:
+    def _issue(self, rows: list[Any]) -> OneTime:
         """Store a one-time log-in for each mailbox among the rows, in one commit."""
-        issued: dict[str, tuple[str, str]] = {}
-        inserts = []
-        expires = int(time.time()) + PROBE_LIFE_SECONDS
-        for row in rows:
+        issued: OneTime = {}
+        for index, row in enumerate(rows):
             expect = row.get("expect") if isinstance(row, dict) else None
-            if isinstance(expect, dict) and "login" in expect and str(row.get("key")).isdigit():
-                prefix, secret = "p" + secrets.token_hex(7), secrets.token_hex(16)
-                issued[str(row["key"])] = (prefix, secret)
-                digest = hashlib.sha256(f"{prefix}.{secret}".encode()).hexdigest()
-                inserts.append((int(row["key"]), prefix, "{SHA256.HEX}" + digest, expires))
-        if inserts:
-            self._write("INSERT INTO probe VALUES (?, ?, ?, ?)", inserts)
+            if isinstance(expect, dict) and "login" in expect:
+                key = row.get("key")
+                if isinstance(key, str) and KEY.fullmatch(key) and int(key) <= MAX_ID:
+                    issued[index] = int(key), "p" + secrets.token_hex(7), secrets.token_hex(16)
+        expires = int(time.time()) + PROBE_LIFE_SECONDS
+        hashes = [
+            (key, prefix, "{SHA256.HEX}" + _sha256(f"{prefix}.{secret}"), expires)
+            for key, prefix, secret in issued.values()
+        ]
+        self._write("INSERT INTO probe VALUES (?, ?, ?, ?)", hashes)
         return issued
 
-    def _withdraw(self, issued: dict[str, tuple[str, str]]) -> None:
-        if issued:
-            self._write(
-                "DELETE FROM probe WHERE address_id = ? AND prefix = ?",
-                [(int(key), prefix) for key, (prefix, _secret) in issued.items()],
-            )
+    def _withdraw(self, issued: OneTime) -> None:
+        places = [(key, prefix) for key, prefix, _secret in issued.values()]
+        self._write("DELETE FROM probe WHERE address_id = ? AND prefix = ?", places)
 
     def _write(self, statement: str, values: list[tuple[Any, ...]]) -> None:
-        with self.store.write_lock:
-            auth = self.store.writers["auth"]
+        if not values:
+            return
+        probes = self.store.probes
+        with self.store.write_lock, storage_faults():
+            probes.execute("BEGIN IMMEDIATE")
             try:
-                auth.execute("BEGIN IMMEDIATE")
-                auth.executemany(statement, values)
-                auth.execute("DELETE FROM probe WHERE expires < ?", (int(time.time()),))
-                auth.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                if auth.in_transaction:
-                    auth.execute("ROLLBACK")
-                raise Refused("storage_fault", detail=str(error)) from error
+                probes.executemany(statement, values)
+                probes.execute("DELETE FROM probe WHERE expires < ?", (int(time.time()),))
+                probes.execute("COMMIT")
+            finally:
+                if probes.in_transaction:
+                    probes.execute("ROLLBACK")
+
+
+class _Attempt:
+    """The rows of one request. A service that does not answer is not asked for each of them."""
+
+    def __init__(self, prover: Prover, one_time: OneTime) -> None:
+        self.config = prover.config
+        self.tls = prover.tls
+        self.one_time = one_time
+        self.silent: dict[str, str] = {}
+
+    def row(self, index: int, row: Any) -> dict[str, Any]:
+        kind = key = ""
+        try:
+            kind, key, expect = str(row["kind"])[:20], str(row["key"])[:40], row["expect"]
+            show = {"address": self._address, "domain": self._domain, "dkim": self._key}[kind]
+            return {"kind": kind, "key": key, "ok": True, "facts": show(index, expect)}
+        except Refused as refusal:
+            code, facts = refusal.code, refusal.facts
+            log("proof_failed", kind=kind, key=key, code=code, facts=facts)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            code, facts = "bad_expectation", {}
+        return {"kind": kind, "key": key, "ok": False, "code": code, "facts": facts}
+
+    @contextmanager
+    def _asking(self, code: str) -> Iterator[None]:
+        """Refuse with `code` when a service cannot be asked, at once when it was silent before."""
+        if code in self.silent:
+            raise Refused(code, detail=self.silent[code])
+        try:
+            yield
+        except TimeoutError as error:
+            self.silent[code] = str(error)
+            raise Refused(code, detail=str(error)) from error
+        except (OSError, EOFError, http.client.HTTPException) as error:
+            raise Refused(code, detail=str(error)) from error
 
     # --- what is shown --------------------------------------------------------------------------
 
-    def _address(
-        self, key: str, expect: dict[str, Any], secrets_of: dict[str, tuple[str, str]]
-    ) -> dict[str, Any]:
+    def _address(self, index: int, expect: dict[str, Any]) -> dict[str, Any]:
         local_part, _at, domain = str(expect["address"]).partition("@")
         if not LOCAL_PART.fullmatch(local_part) or not DOMAIN.fullmatch(domain):
             raise Refused("bad_expectation")
         facts = self._rcpt(f"{local_part}@{domain}", int(expect["rcpt"]))
         if "login" in expect:
-            prefix, secret = secrets_of[key]
+            _key, prefix, secret = self.one_time[index]
             self._log_in(
                 f"{local_part}@{domain}", f"{prefix}.{secret}", expected=bool(expect["login"])
             )
         return facts
 
-    def _domain(
-        self, key: str, expect: dict[str, Any], secrets_of: dict[str, tuple[str, str]]
-    ) -> dict[str, Any]:
+    def _domain(self, index: int, expect: dict[str, Any]) -> dict[str, Any]:
         if not LOCAL_PART.fullmatch(expect["local_part"]) or not DOMAIN.fullmatch(expect["name"]):
             raise Refused("bad_expectation")
         return self._rcpt(f"{expect['local_part']}@{expect['name']}", int(expect["rcpt"]))
 
     def _rcpt(self, address: str, expected: int) -> dict[str, Any]:
         """Ask a smtpd with the restrictions of port 25, on a fresh connection."""
-        try:
+        with self._asking("rcpt_unreachable"):
             reply = self._smtp_reply(address)
-        except (OSError, EOFError) as error:
-            raise Refused("rcpt_unreachable", detail=str(error)) from error
         if reply[:3] == str(expected):
             return {"reply": reply[:200]}
         code = "rcpt_accepted" if reply.startswith("250") else "rcpt_refused"
@@ -143,7 +159,7 @@ class Prover:
     def _smtp_reply(self, address: str) -> str:
         place = ("127.0.0.1", self.config.probe_smtp_port)
         with socket.create_connection(place, timeout=TIMEOUT_SECONDS) as stream:
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _without_delay(stream)
             with stream.makefile("rb") as replies:
                 _smtp_read(replies.readline)
                 stream.sendall(f"EHLO {self.config.hostname}\r\n".encode())
@@ -158,10 +174,8 @@ class Prover:
 
     def _log_in(self, login: str, password: str, *, expected: bool) -> None:
         """Log in over IMAPS and open INBOX, or be refused where that is what is expected."""
-        try:
+        with self._asking("login_unreachable"):
             answer, inbox = self._imap_answers(login, password, inbox=expected)
-        except (OSError, EOFError) as error:
-            raise Refused("login_unreachable", detail=str(error)) from error
         if answer.startswith("a OK"):
             if not expected:
                 raise Refused("login_accepted")
@@ -178,7 +192,7 @@ class Prover:
             socket.create_connection(place, timeout=TIMEOUT_SECONDS) as plain,
             self.tls.wrap_socket(plain) as stream,
         ):
-            plain_nodelay(stream)
+            _without_delay(stream)
             with stream.makefile("rb") as answers:
                 _line(answers.readline)
                 stream.sendall(f'a LOGIN "{login}" "{password}"\r\n'.encode())
@@ -190,9 +204,7 @@ class Prover:
                 stream.sendall(b"c LOGOUT\r\n")
                 return answer, opened
 
-    def _key(
-        self, key: str, expect: dict[str, Any], secrets_of: dict[str, tuple[str, str]]
-    ) -> dict[str, Any]:
+    def _key(self, index: int, expect: dict[str, Any]) -> dict[str, Any]:
         """Have Rspamd sign a message of the domain; the panel verifies it."""
         domain, selector = str(expect["domain"]), str(expect["selector"])
         if not DOMAIN.fullmatch(domain) or not SELECTOR.fullmatch(selector):
@@ -219,18 +231,22 @@ class Prover:
             "IP": "127.0.0.1",
             "Helo": self.config.hostname,
         }
-        try:
+        with self._asking("signer_unreachable"), closing(link):
             link.request("POST", "/checkv2", message.encode(), headers)
-            answer = json.loads(link.getresponse().read())
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            body = link.getresponse().read()
+        try:
+            answer = json.loads(body)
+        except ValueError as error:
             raise Refused("signer_unreachable", detail=str(error)) from error
-        finally:
-            link.close()
         found = answer.get("dkim-signature") or []
         return [found] if isinstance(found, str) else [str(each) for each in found]
 
 
-def plain_nodelay(stream: socket.socket) -> None:
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_delay(stream: socket.socket) -> None:
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 

@@ -7,60 +7,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
-from .errors import Refused
 from .validate import Row
 
 Files = Mapping[str, sqlite3.Connection]
-
-
-def check_conflicts(files: Files, rows: Iterable[Row]) -> Iterator[tuple[Row, Refused]]:
-    """Yield the rows that would take what another row, not among these, already has."""
-    rows = list(rows)
-    # What these rows themselves take out or move is no conflict.
-    own_addresses = {int(row["key"]) for row in rows if row["kind"] == "address"}
-    own_domains = {int(row["key"]) for row in rows if row["kind"] == "domain"}
-    rows = [row for row in rows if not row.get("remove")]
-    lookup = files["lookup"]
-    taken: set[tuple[object, ...]] = set()
-    coming = {int(row["key"]) for row in rows if row["kind"] == "domain"}
-    for row in rows:
-        places: list[tuple[object, ...]] = []
-        if row["kind"] == "domain":
-            found = lookup.execute(
-                "SELECT id FROM domain WHERE name = ?", (row["name"],)
-            ).fetchone()
-            places = [("domain", row["name"])]
-            if found and found["id"] not in own_domains:
-                yield row, Refused("conflict", field="name", with_key=str(found["id"]))
-                continue
-        elif row["kind"] == "address":
-            if row["domain_id"] not in coming and not _knows_domain(lookup, row["domain_id"]):
-                yield row, Refused("unknown_domain", domain_id=row["domain_id"])
-                continue
-            places = [("address", row["domain_id"], row["local_part"])]
-            found = lookup.execute(
-                "SELECT id FROM address WHERE domain_id = ? AND local_part = ?",
-                (row["domain_id"], row["local_part"]),
-            ).fetchone()
-            if found and found["id"] not in own_addresses:
-                yield row, Refused("conflict", field="local_part", with_key=str(found["id"]))
-                continue
-            if row["type"] == "mailbox":
-                places.append(("storage", row["storage_id"]))
-                found = lookup.execute(
-                    "SELECT id FROM address WHERE storage_id = ?", (row["storage_id"],)
-                ).fetchone()
-                if found and found["id"] not in own_addresses:
-                    yield row, Refused("conflict", field="storage_id", with_key=str(found["id"]))
-                    continue
-        if taken & set(places):
-            yield row, Refused("conflict", field="batch")
-            continue
-        taken |= set(places)
-
-
-def _knows_domain(lookup: sqlite3.Connection, domain_id: int) -> bool:
-    return lookup.execute("SELECT 1 FROM domain WHERE id = ?", (domain_id,)).fetchone() is not None
 
 
 def delete(files: Files, rows: Iterable[Row]) -> None:
@@ -168,30 +117,8 @@ def read_domain(files: Files, domain_id: int) -> Iterator[Row]:
 
     What auth holds otherwise than lookup makes a row that no panel has ever sent.
     """
-    lookup, auth = files["lookup"], files["auth"]
-    logins = {
-        row["address_id"]: row
-        for row in auth.execute("SELECT * FROM login WHERE domain_id = ?", (domain_id,))
-    }
-    in_auth = auth.execute("SELECT name, state FROM domain WHERE id = ?", (domain_id,)).fetchone()
-    for row in lookup.execute("SELECT * FROM domain WHERE id = ?", (domain_id,)):
-        domain: Row = {
-            "kind": "domain",
-            "key": str(domain_id),
-            "domain_id": domain_id,
-            "name": row["name"],
-            "state": row["state"],
-            "canonical_id": row["canonical_id"],
-            "catch_all": row["catch_all"],
-            "postmaster": row["postmaster"],
-        }
-        if in_auth is None or (in_auth["name"], in_auth["state"]) != (row["name"], row["state"]):
-            domain["auth"] = "differs"
-        yield domain
-    for row in lookup.execute("SELECT * FROM address WHERE domain_id = ?", (domain_id,)):
-        yield _read_address(files, row, logins.pop(row["id"], None))
-    for key in logins:
-        yield {"kind": "address", "key": str(key), "domain_id": domain_id, "auth": "alone"}
+    yield from _read_name(files, domain_id)
+    yield from _read_addresses(files, domain_id)
     for row in files["private"].execute("SELECT * FROM dkim WHERE domain_id = ?", (domain_id,)):
         yield {
             "kind": "dkim",
@@ -205,35 +132,92 @@ def read_domain(files: Files, domain_id: int) -> Iterator[Row]:
         }
 
 
-def _read_address(files: Files, row: sqlite3.Row, login: sqlite3.Row | None) -> Row:
-    lookup, key = files["lookup"], row["id"]
-    address: Row = {
-        "kind": "address",
-        "key": str(key),
-        "domain_id": row["domain_id"],
-        "local_part": row["local_part"],
-        "type": row["type"],
-        "state": row["state"],
-        "targets": [
-            each["target"]
-            for each in lookup.execute(
-                "SELECT target FROM route WHERE address_id = ? ORDER BY position", (key,)
-            )
-        ],
-    }
-    if row["type"] != "mailbox":
-        return address
-    expected = (row["local_part"], row["state"], row["storage_id"])
-    if login is None or (login["local_part"], login["state"], login["storage_id"]) != expected:
-        address["auth"] = "differs"
-    return address | {
+def _read_name(files: Files, domain_id: int) -> Iterator[Row]:
+    query = "SELECT name, state FROM domain WHERE id = ?"
+    in_auth = files["auth"].execute(query, (domain_id,)).fetchone()
+    in_lookup = (
+        files["lookup"].execute("SELECT * FROM domain WHERE id = ?", (domain_id,)).fetchone()
+    )
+    if in_lookup is None and in_auth is None:
+        return
+    domain: Row = {"kind": "domain", "key": str(domain_id), "domain_id": domain_id}
+    if in_lookup is None:
+        yield domain | {"auth": "alone"}
+        return
+    names = ("name", "state", "canonical_id", "catch_all", "postmaster")
+    domain |= {name: in_lookup[name] for name in names}
+    if in_auth is None or tuple(in_auth) != (in_lookup["name"], in_lookup["state"]):
+        domain["auth"] = "differs"
+    yield domain
+
+
+def _read_addresses(files: Files, domain_id: int) -> Iterator[Row]:
+    """One query for each table, however many addresses there are."""
+    lookup, auth = files["lookup"], files["auth"]
+    targets = _by_address(
+        lookup,
+        "SELECT r.address_id, r.target FROM address a JOIN route r ON r.address_id = a.id"
+        " WHERE a.domain_id = ? ORDER BY r.address_id, r.position",
+        domain_id,
+    )
+    senders = _by_address(
+        lookup,
+        "SELECT s.address_id, s.address FROM address a JOIN sender s ON s.address_id = a.id"
+        " WHERE a.domain_id = ? ORDER BY s.address_id, s.address",
+        domain_id,
+    )
+    credentials = _by_address(
+        auth,
+        "SELECT c.* FROM login l JOIN credential c ON c.address_id = l.address_id"
+        " WHERE l.domain_id = ? ORDER BY c.address_id, c.prefix",
+        domain_id,
+    )
+    query = "SELECT * FROM login WHERE domain_id = ?"
+    logins = {row["address_id"]: row for row in auth.execute(query, (domain_id,))}
+    for row in lookup.execute("SELECT * FROM address WHERE domain_id = ?", (domain_id,)):
+        key = row["id"]
+        address: Row = {
+            "kind": "address",
+            "key": str(key),
+            "domain_id": domain_id,
+            "local_part": row["local_part"],
+            "type": row["type"],
+            "state": row["state"],
+            "targets": [each["target"] for each in targets.get(key, ())],
+        }
+        login = logins.pop(key, None)
+        if row["type"] == "mailbox":
+            address |= _read_mailbox(row, senders.get(key, []), credentials.get(key, []))
+            if login is None or _login_of(login) != _login_of(row):
+                address["auth"] = "differs"
+        elif login is not None:
+            address["auth"] = "alone"
+        yield address
+    for key in logins:
+        yield {"kind": "address", "key": str(key), "domain_id": domain_id, "auth": "alone"}
+
+
+def _by_address(
+    connection: sqlite3.Connection, query: str, domain_id: int
+) -> dict[int, list[sqlite3.Row]]:
+    found: dict[int, list[sqlite3.Row]] = {}
+    for row in connection.execute(query, (domain_id,)):
+        found.setdefault(row["address_id"], []).append(row)
+    return found
+
+
+def _login_of(row: sqlite3.Row) -> tuple[object, ...]:
+    return row["local_part"], row["state"], row["storage_id"]
+
+
+def _read_mailbox(
+    row: sqlite3.Row, senders: list[sqlite3.Row], credentials: list[sqlite3.Row]
+) -> Row:
+    return {
         "storage_id": row["storage_id"],
         "quota_mib": row["quota_mib"],
         "keep_copy": bool(row["keep_copy"]),
-        "send_as": sorted(
-            each["address"]
-            for each in lookup.execute("SELECT address FROM sender WHERE address_id = ?", (key,))
-        ),
+        "send_as": [each["address"] for each in senders],
         "credentials": [
             {
                 "prefix": each["prefix"],
@@ -241,9 +225,7 @@ def _read_address(files: Files, row: sqlite3.Row, login: sqlite3.Row | None) -> 
                 "protocols": each["protocols"].split(",") if each["protocols"] else [],
                 "expires": each["expires"],
             }
-            for each in files["auth"].execute(
-                "SELECT * FROM credential WHERE address_id = ? ORDER BY prefix", (key,)
-            )
+            for each in credentials
         ],
     }
 

@@ -26,6 +26,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: RspamdServer
     protocol_version = "HTTP/1.1"
     timeout = 10
+    # Header and body leave together: else the second waits for the first one's acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
     def do_GET(self) -> None:
         given = self.headers.get("X-Vault-Token", "")

@@ -8,23 +8,30 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
-from . import __version__
+from . import __version__, requests
 from . import rows as tables
-from .applying import Applier
+from .applying import Applier, Writer
 from .config import Config
+from .dues import Dues
 from .errors import Refused
 from .helperclient import Helper
 from .logs import log
 from .proof import Prover
+from .replacing import Replacer
 from .store import NAMES, Store
 
 PROTOCOL = 1
 MAX_LINE_BYTES = 8 * 1024 * 1024
-# A request that has begun must be there in this time; between requests a stream may rest.
+# A request that has begun must be there in this time; between requests a stream may rest longer.
 LINE_SECONDS = 60
+IDLE_SECONDS = 3600
 MAX_CONNECTIONS = 64
+
+Handler = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Agent:
@@ -34,23 +41,36 @@ class Agent:
         self.config = config
         self.store = Store(config)
         self.helper = Helper(config.helper_socket)
-        self.applier = Applier(self.store, self.helper, config.private.parent)
+        self.dues = Dues(self.store, self.helper)
+        writer = Writer(self.store, self.helper, self.dues)
+        self.applier = Applier(self.store, self.helper, writer)
+        self.replacer = Replacer(self.store, writer, config.private.parent)
         self.prover = Prover(config, self.store)
         self.versions = _versions()
-        self.verbs = {
-            "hello": self.hello,
-            "status": self.status,
-            "apply": self.applier.apply,
-            "replace": self.applier.replace,
-            "digest": self.digest,
-            "rows": self.rows,
-            "prove": self.prover.prove,
-            "purge": self.applier.purge,
-            "queue": self.queue,
-            "queue_action": self.queue_action,
-            "kick": self.kick,
-            "reload": self.reload,
+        batch = {"token", "rows", "removal_share", "allow_mass_removal"}
+        # Each verb and the arguments that it takes; what is not known is refused, not guessed.
+        self.verbs: dict[str, tuple[Handler, set[str]]] = {
+            "hello": (self.hello, set()),
+            "status": (self.status, set()),
+            "apply": (self.applier.apply, batch | {"base", "to"}),
+            "replace": (
+                self.replacer.replace,
+                batch | {"epoch", "generation", "batch", "phase"},
+            ),
+            "digest": (self.digest, {"domains"}),
+            "rows": (self.rows, {"domain_id"}),
+            "prove": (self.prover.prove, {"rows"}),
+            "purge": (self.applier.purge, {"token", "storage_id"}),
+            "queue": (self.queue, set()),
+            "queue_action": (self.queue_action, {"action", "queue_id"}),
+            "kick": (self.kick, {"login"}),
+            "reload": (self.reload, {"what"}),
         }
+
+    def start(self) -> None:
+        """Finish what a crash has left behind."""
+        self.replacer.finish_or_forget()
+        self.dues.start()
 
     def answer(self, line: bytes) -> dict[str, Any]:
         """Answer one request; garbage gets a code too."""
@@ -60,12 +80,7 @@ class Agent:
             request_id = request.get("id")
             if not isinstance(request_id, (int, str)) or isinstance(request_id, bool):
                 request_id = None
-            if request.get("v") != PROTOCOL:
-                raise Refused("bad_version", protocols=[PROTOCOL])
-            verb = request.get("verb")
-            if not isinstance(verb, str) or verb not in self.verbs:
-                raise Refused("unknown_verb")
-            content = self.verbs[verb](request)
+            content = self._called(request)
         except Refused as refusal:
             log("refused", code=refusal.code, facts=refusal.facts)
             return {"id": request_id, "ok": False, "code": refusal.code, "facts": refusal.facts}
@@ -73,6 +88,17 @@ class Agent:
             log("fault", error=repr(error))
             return {"id": request_id, "ok": False, "code": "agent_fault", "facts": {}}
         return {"id": request_id, "ok": True, **content}
+
+    def _called(self, request: dict[str, Any]) -> dict[str, Any]:
+        version, verb = request.get("v"), request.get("verb")
+        if not isinstance(version, int) or isinstance(version, bool) or version != PROTOCOL:
+            raise Refused("bad_version", protocols=[PROTOCOL])
+        if not isinstance(verb, str) or verb not in self.verbs:
+            raise Refused("unknown_verb")
+        run, known = self.verbs[verb]
+        if strange := set(request) - known - {"v", "id", "verb"}:
+            raise Refused("bad_request", field=min(strange)[:40])
+        return run(request)
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -91,6 +117,7 @@ class Agent:
         return {
             **self.store.position().as_dict(),
             "files": files,
+            "torn": self.store.is_torn(),
             "wal_bytes": self.store.wal_bytes(),
             "disk_free_bytes": disk.free,
             "load": list(os.getloadavg()),
@@ -115,8 +142,9 @@ class Agent:
 
     def digest(self, request: dict[str, Any]) -> dict[str, Any]:
         wanted = request.get("domains")
-        if wanted is not None and not isinstance(wanted, list):
-            raise Refused("bad_request", field="domains")
+        if wanted is not None:
+            for domain_id in requests.listed(request, "domains"):
+                requests.whole({"domains": domain_id}, "domains")
         readers = self._snapshot()
         try:
             ids = tables.domain_ids(readers) if wanted is None else wanted
@@ -129,9 +157,7 @@ class Agent:
             self._end_snapshot(readers)
 
     def rows(self, request: dict[str, Any]) -> dict[str, Any]:
-        domain_id = request.get("domain_id")
-        if not isinstance(domain_id, int):
-            raise Refused("bad_request", field="domain_id")
+        domain_id = requests.whole(request, "domain_id")
         readers = self._snapshot()
         try:
             found = self._row_digests(readers, domain_id)
@@ -167,11 +193,8 @@ class Agent:
         return {"entries": self.helper.call("queue_list").get("entries", [])}
 
     def queue_action(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.helper.call(
-            "queue_action",
-            action=str(request.get("action")),
-            queue_id=str(request.get("queue_id")),
-        )
+        action, queue_id = requests.word(request, "action"), requests.word(request, "queue_id")
+        self.helper.call("queue_action", action=action, queue_id=queue_id)
         return {}
 
     def kick(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -189,18 +212,21 @@ class Agent:
 def serve(agent: Agent) -> None:
     """Listen on the agent's socket for ever."""
     path = agent.config.agent_socket
-    path.unlink(missing_ok=True)
+    unheard = path.with_name(f".{path.name}")
+    unheard.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         old = os.umask(0o117)
-        listener.bind(str(path))
+        listener.bind(str(unheard))
         os.umask(old)
         listener.listen(64)
+        # Under its name it answers from the first moment on: that it is there tells of readiness.
+        unheard.replace(path)
         log("listening", socket=str(path), **agent.store.position().as_dict())
         free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         while True:
             stream, _peer = listener.accept()
             if not free.acquire(blocking=False):
-                stream.close()
+                _turn_away(stream)
                 continue
             threading.Thread(target=_converse, args=(agent, stream, free), daemon=True).start()
 
@@ -212,8 +238,6 @@ def _converse(agent: Agent, stream: socket.socket, free: threading.BoundedSemaph
             while (line := _read_line(stream, buffer)) is not None:
                 stream.settimeout(LINE_SECONDS)
                 stream.sendall(json.dumps(agent.answer(line)).encode() + b"\n")
-    except Refused as refusal:
-        log("refused", code=refusal.code)
     except OSError as error:
         log("hung_up", error=str(error))
     finally:
@@ -221,20 +245,33 @@ def _converse(agent: Agent, stream: socket.socket, free: threading.BoundedSemaph
         free.release()
 
 
+def _turn_away(stream: socket.socket) -> None:
+    log("refused", code="busy")
+    with stream:
+        stream.settimeout(1)
+        try:
+            stream.sendall(b'{"id": null, "ok": false, "code": "busy", "facts": {}}\n')
+        except OSError as error:
+            log("hung_up", error=str(error))
+
+
 def _read_line(stream: socket.socket, buffer: bytearray) -> bytes | None:
     """Return the next line, None at the end; a line without end is answered and cut off."""
     searched = 0
+    end_of_time = time.monotonic() + (LINE_SECONDS if buffer else IDLE_SECONDS)
     while (end := buffer.find(b"\n", searched)) < 0:
-        searched = len(buffer)
         if len(buffer) > MAX_LINE_BYTES:
-            no = {"id": None, "ok": False, "code": "line_too_long", "facts": {}}
+            log("refused", code="line_too_long")
             stream.settimeout(5)
-            stream.sendall(json.dumps(no).encode() + b"\n")
-            raise Refused("line_too_long")
-        stream.settimeout(LINE_SECONDS if buffer else None)
+            stream.sendall(b'{"id": null, "ok": false, "code": "line_too_long", "facts": {}}\n')
+            return None
+        searched = len(buffer)
+        stream.settimeout(max(0.001, end_of_time - time.monotonic()))
         piece = stream.recv(262_144)
         if not piece:
             return None
+        if not buffer:
+            end_of_time = time.monotonic() + LINE_SECONDS
         buffer += piece
     line = bytes(buffer[:end])
     del buffer[: end + 1]

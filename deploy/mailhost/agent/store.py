@@ -98,12 +98,12 @@ class Store:
         self._local.__dict__.clear()
 
     def positions(self) -> dict[str, Position]:
-        return {name: _position(self.reader(name)) for name in NAMES}
+        # Against the order of the commits: then a batch that lands meanwhile looks torn at worst.
+        return {name: _position(self.reader(name)) for name in reversed(NAMES)}
 
     def is_torn(self) -> bool:
         """Whether a crash came between the commits of one batch; sending it again mends it."""
-        with self.write_lock:
-            return _is_torn(self.positions(), self._base())
+        return _is_torn(self.positions(), self._base())
 
     def position(self) -> Position:
         """The host's: that of lookup, the file written last.
@@ -111,12 +111,19 @@ class Store:
         A file that stands elsewhere for no crash's sake has been restored: then its own position
         is told, which no panel takes for the one it left.
         """
+        if at := self._agreed():
+            return at
         with self.write_lock:
-            files = self.positions()
-            strange = [each for each in files.values() if each != files["lookup"]]
-            if not strange or _is_torn(files, self._base()):
-                return files["lookup"]
-            return min(strange, key=lambda each: each.generation)
+            strange = [each for each in self.positions().values() if each != self._lookup()]
+            return self._agreed() or min(strange, key=lambda each: each.generation)
+
+    def _agreed(self) -> Position | None:
+        files = self.positions()
+        even = all(each == files["lookup"] for each in files.values())
+        return files["lookup"] if even or _is_torn(files, self._base()) else None
+
+    def _lookup(self) -> Position:
+        return _position(self.reader("lookup"))
 
     def _base(self) -> Position:
         return _position(self.reader("private"), "base")

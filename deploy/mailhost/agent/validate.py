@@ -25,6 +25,8 @@ PEM = re.compile(
 SEED = re.compile(r"[A-Za-z0-9+/]{42,88}={0,2}")
 CHANGE = re.compile(r"[0-9a-f-]{0,36}")
 
+KEY = re.compile(r"[1-9][0-9]{0,18}")
+
 PROTOCOLS = {"imap", "pop3", "sieve", "submission"}
 KINDS = {"domain", "address", "dkim", "purge"}
 MAX_ID = 2**62
@@ -45,14 +47,15 @@ def row(value: object) -> Row:
     _match("change", value.get("change", ""), CHANGE)
     _one_of("kind", content.get("kind"), KINDS)
     key = content.get("key")
-    _whole("domain_id", content.get("domain_id"), least=0)
+    _whole("domain_id", content.get("domain_id"), least=int(content["kind"] != "purge"))
     if content["kind"] == "purge":
         _match("key", key, STORAGE_ID)
         _fields(content, {"storage_id"})
         if content["storage_id"] != key:
             raise Refused("bad_row", field="storage_id")
         return content
-    if not isinstance(key, str) or not key.isascii() or not key.isdigit() or int(key) > MAX_ID:
+    _match("key", key, KEY)
+    if int(content["key"]) > MAX_ID:
         raise Refused("bad_row", field="key")
     if content.get("remove") is True:
         _fields(content, {"remove"})
@@ -97,10 +100,12 @@ def _address(content: Row) -> None:
         raise Refused("bad_row", field="send_as")
     for address in content["send_as"]:
         _own_address("send_as", address)
+    _rising("send_as", content["send_as"])
     if not isinstance(content["credentials"], list) or len(content["credentials"]) > 100:
         raise Refused("bad_row", field="credentials")
     for credential in content["credentials"]:
         _credential(credential)
+    _rising("credentials", [credential["prefix"] for credential in content["credentials"]])
 
 
 def _credential(value: object) -> None:
@@ -160,6 +165,12 @@ def _own_address(field: str, value: object) -> None:
 def _local_part(field: str, value: object) -> None:
     _match(field, value, LOCAL_PART)
     if ".." in str(value):
+        raise Refused("bad_row", field=field)
+
+
+def _rising(field: str, values: list[str]) -> None:
+    """In order and each once: as they are read back for the digests."""
+    if sorted(set(values)) != values:
         raise Refused("bad_row", field=field)
 
 

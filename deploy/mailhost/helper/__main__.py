@@ -49,10 +49,12 @@ def _converse(verbs: Verbs, stream: socket.socket, heard: set[int]) -> None:
             _pid, uid, _gid = struct.unpack(
                 "3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
             )
-            if uid not in heard:
-                answer: dict[str, Any] = {"ok": False, "code": "not_heard"}
-            else:
-                answer = _answer(verbs, stream.makefile("rb").readline(MAX_LINE_BYTES))
+            # Read in any case: to hang up on an unread request would take the answer with it.
+            with stream.makefile("rb") as requests:
+                line = requests.readline(MAX_LINE_BYTES)
+            answer: dict[str, Any] = {"ok": False, "code": "not_heard"}
+            if uid in heard:
+                answer = _answer(verbs, line)
             stream.sendall(json.dumps(answer).encode() + b"\n")
         except OSError as error:
             sys.stderr.write(json.dumps({"event": "hung_up", "error": str(error)}) + "\n")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import re
+import secrets
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,9 @@ from typing import Any
 QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,20}")
 LOGIN = re.compile(r"(?:\*|[a-z0-9][a-z0-9._-]{0,63})@[a-z0-9][a-z0-9.-]{0,252}")
 STORAGE_ID = re.compile(r"[0-9a-f]{32}")
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# The agent waits for 30 s; what is not done by then is gone on with when it asks again.
+PURGE_SECONDS = 20
 QUEUE_FLAGS = {"hold": "-h", "release": "-H", "requeue": "-r", "delete": "-d"}
 
 
@@ -89,13 +96,12 @@ class Verbs:
         """Remove one mail storage; a link that somebody planted is removed, never followed."""
         if not STORAGE_ID.fullmatch(storage_id):
             raise NotDone("bad_arguments")
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
         try:
-            mail = os.open(self.mail, flags)
+            mail = os.open(self.mail, DIRECTORY)
         except OSError as error:
             raise NotDone("no_mail_directory", detail=str(error)) from error
         try:
-            shelf = os.open(storage_id[:2], flags, dir_fd=mail)
+            shelf = os.open(storage_id[:2], DIRECTORY, dir_fd=mail)
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -104,27 +110,67 @@ class Verbs:
             os.close(mail)
         try:
             _remove(storage_id, shelf)
+        except OSError as error:
+            raise NotDone("failed", detail=str(error)) from error
         finally:
             os.close(shelf)
         return {}
 
 
-def _remove(name: str, parent: int) -> None:
-    """Remove `name` below the open directory `parent`, by descriptors all the way."""
+def _remove(name: str, shelf: int) -> None:
+    """Remove `name` below the open directory `shelf`, by descriptors all the way.
+
+    However deep its owner has made it, and whatever he puts in meanwhile: what lies inside a
+    folder is moved up before it is emptied, so no path is ever longer than two names.
+    """
+    if not _is_directory(name, shelf):
+        _unlink(name, shelf)
+        return
+    end = time.monotonic() + PURGE_SECONDS
+    top = os.open(name, DIRECTORY, dir_fd=shelf)
     try:
-        kind = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(kind):
-        os.unlink(name, dir_fd=parent)
-        return
-    here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        while children := os.listdir(top):
+            for child in children:
+                if time.monotonic() > end:
+                    raise NotDone("unfinished")
+                if _is_directory(child, top):
+                    _flatten(child, top)
+                else:
+                    _unlink(child, top)
+    finally:
+        os.close(top)
+    os.rmdir(name, dir_fd=shelf)
+
+
+def _flatten(name: str, top: int) -> None:
+    """Remove the directory `name` in `top`; directories inside it move up to `top`."""
+    here = os.open(name, DIRECTORY, dir_fd=top)
     try:
         for child in os.listdir(here):
-            _remove(child, here)
+            if _is_directory(child, here):
+                os.rename(child, secrets.token_hex(16), src_dir_fd=here, dst_dir_fd=top)
+            else:
+                _unlink(child, here)
     finally:
         os.close(here)
-    os.rmdir(name, dir_fd=parent)
+    try:
+        os.rmdir(name, dir_fd=top)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:  # its owner has put something in: the next round
+            raise
+
+
+def _is_directory(name: str, parent: int) -> bool:
+    """False for a link to a directory, and for what is gone."""
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _unlink(name: str, parent: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
 
 
 def _run(argv: list[str], *, fine: tuple[int, ...] = (0,)) -> str:
