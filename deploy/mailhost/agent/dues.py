@@ -19,7 +19,7 @@ from .store import Store, storage_faults
 ARGUMENTS = {"kick": "login", "purge": "storage_id"}
 # These pass by themselves; all other refusals are final.
 PASSING = {"helper_unreachable", "failed", "unfinished", "not_running"}
-SOONEST_SECONDS, LATEST_SECONDS = 2.0, 60.0
+SOONEST_SECONDS, LATEST_SECONDS = 0.5, 60.0
 
 
 @dataclass(frozen=True)
