@@ -176,9 +176,22 @@ def test_proofs_are_slowed_neither_by_failed_log_ins_nor_by_their_own_number(
     for _ in range(4):
         with pytest.raises(imaplib.IMAP4.error):
             trial.imap("tempo@example.test", "falsch-falsch-falsch")
-    for number in range(30):
+    took = []
+    for number in range(40):
         alice.post(f"{page}quota/", quota_mib=str(50 + number))
         alice.wait_live(page, seconds=5)
+        took.append(took_ms(trial, "tempo"))
+    # in_flow_delay would make each of the later ones a second longer, the penalty four.
+    assert sorted(took[-15:])[7] < sorted(took[:15])[7] + 900, took
+
+
+def took_ms(trial: Trial, local_part: str) -> int:
+    path = trial.state / "panel/db.sqlite3"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20) as panel:
+        return panel.execute(
+            "SELECT h.took_ms FROM mailadmin_hostrow h JOIN mailadmin_address a"
+            " ON h.kind = 'address' AND h.key = a.id WHERE a.local_part = ?", (local_part,)
+        ).fetchone()[0]  # fmt: skip
 
 
 def test_switched_off_log_in_is_proved_without_waiting_for_the_delay(
