@@ -176,11 +176,12 @@ class Membership(models.Model):
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
         constraints = [
+            models.UniqueConstraint(fields=["user", "account", "domain"], name="membership_once"),
             models.UniqueConstraint(
-                fields=["user", "account", "domain"],
-                nulls_distinct=False,
-                name="membership_once",
-            )
+                fields=["user", "account"],
+                condition=Q(domain=None),
+                name="membership_of_all_domains_once",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -77,7 +77,12 @@ def measure(trial: Trial, only: str | None) -> dict[str, float]:
     )
     if not large_only:
         fill(SMALL)
-        small, _posts, _floor = changes(alice, "klein", SAMPLES, None)
+        with tempfile.TemporaryDirectory() as folder:
+            floor = Floor(trial.state, trial.ports, Path(folder))
+            try:
+                small, _posts, _floors = changes(alice, "klein", SAMPLES, floor)
+            finally:
+                floor.close()
         figures["click_to_live_p50_ms_1k"] = statistics.median(small)
     if only == "click_to_live_p50_ms_1k":
         return figures

@@ -33,7 +33,3 @@ CREATE TABLE probe (
   expires INTEGER NOT NULL,
   PRIMARY KEY (address_id, prefix)
 ) WITHOUT ROWID;
-CREATE VIEW usable AS
-  SELECT address_id, prefix, hash, protocols, expires, NULL AS allow_nets FROM credential
-  UNION ALL
-  SELECT address_id, prefix, hash, 'imap', expires, '127.0.0.0/8,::1' FROM probe;
