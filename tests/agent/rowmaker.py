@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from typing import Any
 
@@ -92,3 +93,11 @@ def positions(agent: AgentProcess) -> set[tuple[Any, ...]]:
         agent.rows(name, "SELECT epoch, generation, batch FROM meta")[0]
         for name in ("private", "auth", "lookup")
     }
+
+
+def limit_files(agent: AgentProcess, size: str) -> None:
+    """No file may grow beyond `size` bytes, or "unlimited": to a program, that is a full disk."""
+    assert agent.process is not None
+    user = ["setpriv", "--reuid=pk-agent", "--regid=pk-agent", "--clear-groups"]
+    limit = ["prlimit", "--pid", str(agent.process.pid), f"--fsize={size}:unlimited"]
+    subprocess.run([*user, *limit], check=True)

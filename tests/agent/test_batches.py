@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import resource
 import sqlite3
-import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +15,7 @@ from rowmaker import (
     domain,
     forward,
     key,
+    limit_files,
     mailbox,
     position,
     positions,
@@ -216,23 +215,15 @@ def test_f12_full_disk_says_so_and_changes_nothing_that_a_replay_does_not_mend(o
     send(own_agent, domain())
     before = contents(own_agent)
     arguments = batch(own_agent, *(mailbox(n, f"box{n}") for n in range(1, 3000)))
-    limit_files(own_agent, 256 * 1024)
+    limit_files(own_agent, "262144")
     answer = own_agent.call("apply", **arguments)
     assert answer["code"] == "disk_full"
     assert contents(own_agent) == before
     assert own_agent.call("status")["ok"]
-    limit_files(own_agent, resource.RLIM_INFINITY)
+    limit_files(own_agent, "unlimited")
     assert own_agent.call("apply", **arguments)["ok"]
     assert len(contents(own_agent)["logins"]) == 2999
     assert len(positions(own_agent)) == 1
-
-
-def limit_files(agent, size: int) -> None:
-    """No file may grow beyond `size`: to a program, that is a full disk."""
-    text = "unlimited" if size == resource.RLIM_INFINITY else str(size)
-    user = ["setpriv", "--reuid=pk-agent", "--regid=pk-agent", "--clear-groups"]
-    limit = ["prlimit", "--pid", str(agent.process.pid), f"--fsize={text}:unlimited"]
-    subprocess.run([*user, *limit], check=True)
 
 
 def test_f26_file_locked_by_somebody_else_delays_a_batch(own_agent) -> None:

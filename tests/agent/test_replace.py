@@ -8,7 +8,18 @@ import threading
 import time
 
 import pytest
-from rowmaker import contents, domain, forward, key, mailbox, position, positions, send, without
+from rowmaker import (
+    contents,
+    domain,
+    forward,
+    key,
+    limit_files,
+    mailbox,
+    position,
+    positions,
+    send,
+    without,
+)
 
 TO = {"epoch": "new", "generation": 50, "batch": "resync"}
 
@@ -118,6 +129,25 @@ def test_f04_resync_cut_between_two_commits_is_finished_at_the_start(
     assert there["keys"] == [(2, "s2")]
     assert positions(own_agent) == {tuple(TO.values())}
     assert not (private / "replace.jsonl").exists()
+
+
+def test_f12_resync_on_a_disk_that_fills_up_is_finished_before_the_next_batch(own_agent) -> None:
+    send(own_agent, domain(), mailbox(1, "box1"), key(1))
+    base = position(own_agent)
+    rows = [mailbox(n, f"box{n}", quota_mib=5) for n in range(1, 3000)]
+    stage(own_agent, domain(), key(2))
+    assert replace(own_agent, "rows", rows=rows)["ok"]
+    limit_files(own_agent, "262144")
+    assert replace(own_agent, "commit")["code"] == "disk_full"
+    assert contents(own_agent)["addresses"] == [(1, "box1", 10)]
+    to = {**base, "generation": 60, "batch": "next"}
+    answer = own_agent.call("apply", token=1, base=base, to=to, rows=[])
+    assert answer["code"] == "disk_full", "nothing comes on top of half a resync"
+    limit_files(own_agent, "unlimited")
+    assert own_agent.call("apply", token=1, base=base, to=to, rows=[])["code"] == "fork"
+    assert len(contents(own_agent)["addresses"]) == len(contents(own_agent)["logins"]) == 2999
+    assert contents(own_agent)["keys"] == [(2, "s2")]
+    assert positions(own_agent) == {tuple(TO.values())}
 
 
 def test_reader_sees_all_of_a_resync_or_nothing(own_agent) -> None:

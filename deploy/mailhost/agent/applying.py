@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,6 @@ from . import rows as tables
 from .conflicts import without_conflicts
 from .dues import Due, Dues
 from .errors import Refused
-from .helperclient import Helper
 from .logs import log
 from .store import Position, Store, Writing, storage_faults
 from .validate import Row
@@ -51,9 +50,8 @@ class Batch:
 class Writer:
     """Makes a batch true in the files, then sees to what follows from it."""
 
-    def __init__(self, store: Store, helper: Helper, dues: Dues) -> None:
+    def __init__(self, store: Store, dues: Dues) -> None:
         self.store = store
-        self.helper = helper
         self.dues = dues
 
     def write(self, batch: Batch, *, share: float | None) -> None:
@@ -136,10 +134,11 @@ class Writer:
 class Applier:
     """The verbs `apply` and `purge`."""
 
-    def __init__(self, store: Store, helper: Helper, writer: Writer) -> None:
+    def __init__(self, store: Store, writer: Writer, finish: Callable[[], None]) -> None:
         self.store = store
-        self.helper = helper
         self.writer = writer
+        # Finishes a replacement that was cut off; raises Refused while it cannot.
+        self.finish = finish
 
     def apply(self, request: dict[str, Any]) -> dict[str, Any]:
         """Take one batch on top of the position that the panel names."""
@@ -153,6 +152,7 @@ class Applier:
         started = time.monotonic()
         with self.store.write_lock:
             self.store.fence(token)
+            self.finish()
             here = self.store.position()
             # Where it should come to already: its answer was lost, and it is sent once more.
             if here not in (base, to):

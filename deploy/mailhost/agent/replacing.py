@@ -35,23 +35,30 @@ class Replacer:
         self._staged: Position | None = None
         self._begun_at: Position | None = None
 
-    def finish_or_forget(self) -> None:
-        """At the agent's start: finish what was being committed, drop what was only staged."""
+    def start(self) -> None:
+        """Drop what was only staged, finish what was being committed."""
         self.stage.unlink(missing_ok=True)
+        try:
+            self.finish()
+        except Refused as refusal:
+            log("replace_unfinished", code=refusal.code, facts=refusal.facts)
+
+    def finish(self) -> None:
+        """Finish a replacement that ended between its commits; no batch comes on top of half of it.
+
+        Raises Refused while that cannot be done.
+        """
         if not self.journal.exists():
             return
-        to = _journal_position(self.journal)
-        files = self.store.positions()
-        if files["private"] == to != files["lookup"]:
-            batch = Batch(to, list(self._differences()))
-            try:
+        with self.store.write_lock, storage_faults():
+            to, files = _journal_position(self.journal), self.store.positions()
+            if files["private"] == to != files["lookup"]:
+                batch = Batch(to, list(self._differences()))
                 self.writer.write(batch, share=None)
-            except Refused as refusal:
-                log("replace_unfinished", code=refusal.code, facts=refusal.facts)
-                return
-            self.writer.dues.let_go(batch.dues)
-            log("replace_finished", generation=to.generation, rows=len(batch.rows))
-        self.journal.unlink()
+                self.writer.dues.let_go(batch.dues)
+                self.writer.dues.ring()
+                log("replace_finished", generation=to.generation, rows=len(batch.rows))
+            self.journal.unlink()
 
     def replace(self, request: dict[str, Any]) -> dict[str, Any]:
         to = requests.position({"to": _fields(request)}, "to")
@@ -116,7 +123,9 @@ class Replacer:
 
     def _take_back(self, to: Position) -> None:
         """Nothing was committed: the panel may ask again, and say that it means it."""
-        if self.store.positions()["private"] != to:
+        if self.store.positions()["private"] == to:
+            self._staged = None
+        else:
             self.journal.rename(self.stage)
 
     def _differences(self) -> Iterator[Row]:

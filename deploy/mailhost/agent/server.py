@@ -42,9 +42,9 @@ class Agent:
         self.store = Store(config)
         self.helper = Helper(config.helper_socket)
         self.dues = Dues(self.store, self.helper)
-        writer = Writer(self.store, self.helper, self.dues)
-        self.applier = Applier(self.store, self.helper, writer)
+        writer = Writer(self.store, self.dues)
         self.replacer = Replacer(self.store, writer, config.private.parent)
+        self.applier = Applier(self.store, writer, self.replacer.finish)
         self.prover = Prover(config, self.store)
         self.versions = _versions()
         batch = {"token", "rows", "removal_share", "allow_mass_removal"}
@@ -70,7 +70,7 @@ class Agent:
 
     def start(self) -> None:
         """Finish what a crash has left behind."""
-        self.replacer.finish_or_forget()
+        self.replacer.start()
         self.dues.start()
 
     def answer(self, line: bytes) -> dict[str, Any]:
