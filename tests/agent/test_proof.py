@@ -96,7 +96,7 @@ def test_one_time_log_ins_are_gone_after_the_proof(own_agent, port) -> None:
     seen: list[tuple] = []
 
     def imaps(stream: socket.socket) -> None:
-        seen.extend(own_agent.rows("auth", "SELECT address_id, hash, allow_nets FROM usable"))
+        seen.extend(own_agent.rows("auth", "SELECT address_id, hash, expires FROM probe"))
         stream.close()
 
     port("imaps", imaps)

@@ -56,7 +56,7 @@ local function check(task)
   local started = http.request({
     task = task,
     url = AGENT .. "?" .. query,
-    timeout = 5.0,
+    timeout = 4.0,
     headers = { ["X-Vault-Token"] = TOKEN },
     callback = function(err, code, body)
       if err or code ~= 200 then
