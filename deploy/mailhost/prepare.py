@@ -39,6 +39,7 @@ def prepare(settings: HostSettings) -> None:
         _certificate(settings)
     _agent_config(settings)
     _configuration(settings, token)
+    _left_behind(settings)
 
 
 def _users(settings: HostSettings) -> None:
@@ -87,15 +88,24 @@ def _directories(settings: HostSettings) -> None:
         path = settings.root / "log" / name
         path.touch(mode=0o640)
         os.chown(path, pwd.getpwnam(owner).pw_uid, 0)
-    secret = settings.root / "etc" / "srs.secret"
-    if not secret.exists():
-        secret.touch(mode=0o600)
-        secret.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
+    _secret(settings.root / "etc" / "srs.secret", 24)
+
+
+def _secret(path: Path, size: int) -> None:
+    """Make a random secret once; it is there whole or not at all."""
+    if not path.exists() or not path.read_text(encoding="ascii").strip():
+        aside = path.with_suffix(".new")
+        aside.unlink(missing_ok=True)
+        aside.touch(mode=0o600)
+        aside.write_text(secrets.token_urlsafe(size) + "\n", encoding="ascii")
+        aside.replace(path)
 
 
 def _code(settings: HostSettings) -> None:
-    """Install the agent's code where its user can read it; the old code goes in one step."""
-    code = settings.root / "code"
+    """Install the agent's code where its user can read it."""
+    code, old = settings.root / "code", settings.root / "code.old"
+    for left in settings.root.glob("code.*"):
+        shutil.rmtree(left)
     new = settings.root / f"code.{secrets.token_hex(4)}"
     new.mkdir(mode=0o755)
     for name in ("agent", "helper", "schema"):
@@ -103,15 +113,14 @@ def _code(settings: HostSettings) -> None:
     for place in new.rglob("*"):
         place.chmod(0o755 if place.is_dir() else 0o644)
     if code.exists():
-        shutil.rmtree(code)
+        code.rename(old)
     new.rename(code)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _token(settings: HostSettings) -> str:
     path = settings.root / "etc" / "vault.token"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32) + "\n", encoding="ascii")
+    _secret(path, 32)
     os.chown(path, 0, pwd.getpwnam(settings.agent_user).pw_gid)
     path.chmod(0o640)
     return path.read_text(encoding="ascii").strip()
@@ -120,7 +129,12 @@ def _token(settings: HostSettings) -> str:
 def _certificate(settings: HostSettings) -> None:
     """A private authority and a certificate of it, for trials: 127.0.0.1 is in its names."""
     tls = settings.root / "tls"
-    if (tls / "host.pem").exists():
+    names = tls / "names.ext"
+    wanted = (
+        f"subjectAltName=DNS:{settings.hostname},DNS:localhost,IP:127.0.0.1\n"
+        "basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n"
+    )
+    if (tls / "host.pem").exists() and names.exists() and names.read_text("ascii") == wanted:
         return
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     _run(
@@ -133,12 +147,7 @@ def _certificate(settings: HostSettings) -> None:
         "openssl", "req", "-new", *key, "-subj", f"/CN={settings.hostname}",
         "-keyout", str(tls / "host.key"), "-out", str(tls / "host.csr"),
     )  # fmt: skip
-    names = tls / "names.ext"
-    names.write_text(
-        f"subjectAltName=DNS:{settings.hostname},DNS:localhost,IP:127.0.0.1\n"
-        "basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n",
-        encoding="ascii",
-    )
+    names.write_text(wanted, encoding="ascii")
     _run(
         "openssl", "x509", "-req", "-in", str(tls / "host.csr"), "-CA", str(tls / "ca.pem"),
         "-CAkey", str(tls / "ca.key"), "-CAcreateserial", "-days", "825",
@@ -170,27 +179,29 @@ def _agent_config(settings: HostSettings) -> None:
 
 
 def _configuration(settings: HostSettings, token: str) -> None:
-    """Render aside, check, switch."""
+    """Render aside and check there, then switch: a process that starts meanwhile reads the old one.
+
+    The files name each other by their place, so what is checked differs from what is switched to
+    in the name of its directory, and in nothing else.
+    """
     etc = settings.root / "etc"
-    new = etc / f"config-{secrets.token_hex(4)}"
-    new.mkdir(mode=0o755)
-    render.write(settings, token, new)
-    current, before = etc / "current", None
-    if current.is_symlink():
-        before = current.readlink()
-    # The files name each other by etc/current, so the checks run with the link on the new ones.
-    _point(current, new.name)
+    current = etc / "current"
+    name = secrets.token_hex(4)
+    trial, new = etc / f"check-{name}", etc / f"config-{name}"
     try:
-        check(settings)
-    except NotReady:
-        if before:
-            _point(current, str(before))
-        else:
-            current.unlink()
-        shutil.rmtree(new)
+        for folder, place in ((trial, trial), (new, current)):
+            folder.mkdir(mode=0o755)
+            render.write(settings, token, folder, etc=place)
+        check(settings, trial)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
         raise
-    for old in etc.glob("config-*"):
-        if old.name != new.name:
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+    before = current.resolve().name if current.is_symlink() else ""
+    _point(current, new.name)
+    for old in (*etc.glob("config-*"), *etc.glob("check-*")):
+        if old.name not in (new.name, before):
             shutil.rmtree(old)
 
 
@@ -200,24 +211,38 @@ def _point(link: Path, target: str) -> None:
     aside.replace(link)
 
 
-def check(settings: HostSettings) -> None:
+def check(settings: HostSettings, folder: Path) -> None:
     """Have each program read its configuration. Raises NotReady with what it says."""
-    current = settings.root / "etc" / "current"
-    _run("/usr/sbin/postfix", "-c", str(current / "postfix"), "check")
-    _run("/usr/bin/doveconf", "-c", str(current / "dovecot" / "dovecot.conf"), "-n")
-    _run(
-        "/usr/bin/rspamadm", *rspamd_places(settings), "configtest", "-c", "/etc/rspamd/rspamd.conf"
-    )
+    _run("/usr/sbin/postfix", "-c", str(folder / "postfix"), "check")
+    _run("/usr/bin/doveconf", "-c", str(folder / "dovecot" / "dovecot.conf"), "-n")
+    places = rspamd_places(settings, folder / "rspamd")
+    _run("/usr/bin/rspamadm", *places, "configtest", "-c", "/etc/rspamd/rspamd.conf")
 
 
-def rspamd_places(settings: HostSettings) -> list[str]:
+def rspamd_places(settings: HostSettings, local: Path) -> list[str]:
+    """Rspamd's own places, and `local`, where its settings lie."""
     root = settings.root
     return [
         f"--var=DBDIR={root / 'rspamd'}",
         f"--var=RUNDIR={root / 'run' / 'rspamd'}",
         f"--var=LOGDIR={root / 'log'}",
-        f"--var=LOCAL_CONFDIR={root / 'etc' / 'current' / 'rspamd'}",
+        f"--var=LOCAL_CONFDIR={local}",
     ]
+
+
+def _left_behind(settings: HostSettings) -> None:
+    """Dovecot believes in a pid file for as long as anybody has its number.
+
+    After a restart of the machine that is likely somebody else, and Dovecot would not start.
+    """
+    path = settings.root / "run" / "dovecot" / "master.pid"
+    try:
+        pid = int(path.read_text(encoding="ascii"))
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ValueError):
+        line = []
+    if str(settings.root / "etc" / "current" / "dovecot" / "dovecot.conf").encode() not in line:
+        path.unlink(missing_ok=True)
 
 
 def _run(*argv: str) -> None:

@@ -60,8 +60,8 @@ def services(settings: HostSettings) -> list[Service]:
         Service(
             "rspamd",
             (
-                "/usr/bin/rspamd", *rspamd_places(settings), "-c", "/etc/rspamd/rspamd.conf",
-                "-f", "-u", "_rspamd", "-g", "_rspamd",
+                "/usr/bin/rspamd", *rspamd_places(settings, current / "rspamd"),
+                "-c", "/etc/rspamd/rspamd.conf", "-f", "-u", "_rspamd", "-g", "_rspamd",
             ),
             port=ports.scan,
         ),

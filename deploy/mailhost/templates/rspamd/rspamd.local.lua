@@ -1,18 +1,31 @@
 -- Nobody sends as somebody else: the agent knows which addresses a log-in may write in From.
--- No answer from it is a temporary refusal, never a yes.
+-- And a domain that signs does not send without a signature.
+-- No answer from the agent is a temporary refusal, never a yes.
 local http = require "rspamd_http"
 local logger = require "rspamd_logger"
 local util = require "rspamd_util"
 
-local AGENT = "http://127.0.0.1:@port_agent_http@/v1/sender"
+local AGENT = "http://127.0.0.1:@port_agent_http@/v1"
 local TOKEN = "@token@"
 
 local function refuse(task, text)
   task:set_pre_result("reject", text)
 end
 
-local function later(task)
-  task:set_pre_result("soft reject", "4.7.1 The sender cannot be checked right now, try again later")
+local function later(task, text)
+  task:set_pre_result("soft reject", text or "The sender cannot be checked right now, try again later")
+end
+
+local function unsigned(task)
+  later(task, "The mail cannot be signed right now, try again later")
+end
+
+-- The log-in of a person; nil for mail from outside and for the proof.
+local function person(task)
+  local login = task:get_user()
+  if login and login ~= "postkontor-probe" then
+    return login
+  end
 end
 
 local function escaped(text)
@@ -22,17 +35,17 @@ local function escaped(text)
 end
 
 local function check(task)
-  local login = task:get_user()
-  if not login or login == "postkontor-probe" then
+  local login = person(task)
+  if not login then
     return
   end
   local headers = task:get_header_full("From")
   if not headers or #headers ~= 1 then
-    return refuse(task, "5.7.1 A mail needs exactly one From header")
+    return refuse(task, "A mail needs exactly one From header")
   end
   local from = task:get_from({ "mime", "orig" })
   if not from or #from == 0 then
-    return refuse(task, "5.7.1 The From header names no address")
+    return refuse(task, "The From header names no address")
   end
   local query = "login=" .. escaped(login)
   local addresses = {}
@@ -43,7 +56,7 @@ local function check(task)
     for _, header in ipairs(task:get_header_full(name) or {}) do
       local found = util.parse_mail_address(header.decoded or "", task:get_mempool()) or {}
       if #found == 0 then
-        return refuse(task, "5.7.1 The " .. name .. " header names no address")
+        return refuse(task, "The " .. name .. " header names no address")
       end
       for _, each in ipairs(found) do
         addresses[#addresses + 1] = each.addr or ""
@@ -55,7 +68,7 @@ local function check(task)
   end
   local started = http.request({
     task = task,
-    url = AGENT .. "?" .. query,
+    url = AGENT .. "/sender?" .. query,
     timeout = 4.0,
     headers = { ["X-Vault-Token"] = TOKEN },
     callback = function(err, code, body)
@@ -63,7 +76,7 @@ local function check(task)
         return later(task)
       end
       if not string.find(tostring(body), '"allowed": true', 1, true) then
-        refuse(task, "5.7.1 The From header is not an address of this log-in")
+        refuse(task, "The From header is not an address of this log-in")
       end
     end,
   })
@@ -72,16 +85,55 @@ local function check(task)
   end
 end
 
+local function check_signature(task)
+  if not person(task) or task:has_symbol("DKIM_SIGNED") or task:has_pre_result() then
+    return
+  end
+  local from = task:get_from({ "mime", "orig" }) or {}
+  -- Rspamd signs no mail that several wrote together.
+  if #from > 1 then
+    return
+  end
+  local domain = from[1] and from[1].domain or ""
+  if not string.find(domain, "^[%w.-]+$") then
+    return unsigned(task)
+  end
+  local started = http.request({
+    task = task,
+    url = AGENT .. "/dkim/" .. domain,
+    timeout = 4.0,
+    headers = { ["X-Vault-Token"] = TOKEN },
+    callback = function(err, code)
+      -- 404: the domain has no key. Anything else without a signature is a fault.
+      if err or code ~= 404 then
+        unsigned(task)
+      end
+    end,
+  })
+  if not started then
+    unsigned(task)
+  end
+end
+
+local function careful(what)
+  return function(task)
+    -- A fault in the check is no answer either.
+    local fine, fault = pcall(what, task)
+    if not fine then
+      logger.errx(task, "check failed: %s", fault)
+      later(task)
+    end
+  end
+end
+
 rspamd_config:register_symbol{
   name = "POSTKONTOR_SENDER",
   type = "prefilter",
   priority = 10,
-  callback = function(task)
-    -- A fault in the check is no answer either.
-    local fine, fault = pcall(check, task)
-    if not fine then
-      logger.errx(task, "sender check failed: %s", fault)
-      later(task)
-    end
-  end,
+  callback = careful(check),
+}
+rspamd_config:register_symbol{
+  name = "POSTKONTOR_SIGNATURE",
+  type = "postfilter",
+  callback = careful(check_signature),
 }
