@@ -7,9 +7,9 @@ import imaplib
 import itertools
 import json
 import os
+import pwd
 import random
 import shutil
-import signal
 import smtplib
 import socket
 import subprocess
@@ -145,15 +145,20 @@ class MailHost(Trial):
     def agent_pid(self) -> int:
         return self.pid("-m agent")
 
+    def agent_is_back(self, gone: int) -> bool:
+        """Whether another agent than this one answers."""
+        try:
+            return gone not in self.sessions() and bool(self.call("hello")["ok"])
+        except (OSError, ValueError):
+            return False
+
     def is_up(self) -> bool:
         """Whether every service that listens does."""
-        for name, port in self.ports.items():
-            host = "127.0.0.1"
+        for port in self.ports.values():
             with socket.socket() as probe:
                 probe.settimeout(2)
-                if probe.connect_ex((host, port)):
+                if probe.connect_ex(("127.0.0.1", port)):
                     return False
-            assert name
         return (self.home / "run/agent/agent.sock").exists()
 
     def log(self, name: str) -> str:
@@ -162,7 +167,11 @@ class MailHost(Trial):
     def command(
         self, *argv: str | Path, user: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+        """Run a program, as a user with its own group."""
+        become = []
+        if user:
+            group = pwd.getpwnam(user).pw_gid
+            become = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
         return subprocess.run(
             [*become, *map(str, argv)], capture_output=True, text=True, timeout=60, check=False
         )
@@ -234,11 +243,6 @@ class MailHost(Trial):
 class _PlainImap(imaplib.IMAP4):
     def _create_socket(self, timeout: float | None) -> socket.socket:
         return socket.create_connection((self.host, self.port), 20, source_address=NEXT_DOOR)
-
-
-def hard_stop(pids: list[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 # --- rows, as the panel sends them --------------------------------------------------------------

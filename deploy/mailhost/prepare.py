@@ -7,6 +7,7 @@ in one step; what does not pass the checks changes nothing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import grp
 import json
 import os
@@ -213,7 +214,7 @@ def _point(link: Path, target: str) -> None:
 
 def check(settings: HostSettings, folder: Path) -> None:
     """Have each program read its configuration. Raises NotReady with what it says."""
-    _run("/usr/sbin/postfix", "-c", str(folder / "postfix"), "check")
+    _run_on_terminal("/usr/sbin/postfix", "-c", str(folder / "postfix"), "check")
     _run("/usr/bin/doveconf", "-c", str(folder / "dovecot" / "dovecot.conf"), "-n")
     places = rspamd_places(settings, folder / "rspamd")
     _run("/usr/bin/rspamadm", *places, "configtest", "-c", "/etc/rspamd/rspamd.conf")
@@ -251,6 +252,22 @@ def _run(*argv: str) -> None:
     )
     if done.returncode:
         raise NotReady(f"{' '.join(argv[:3])}: {(done.stderr or done.stdout).strip()[-2000:]}")
+
+
+def _run_on_terminal(*argv: str) -> None:
+    """For Postfix: what is wrong it says on a terminal, or else in a log that may not exist yet."""
+    ours, theirs = os.openpty()
+    said = b""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as child:
+        os.close(theirs)
+        # Reading fails when the last one who could write has closed it.
+        with contextlib.suppress(OSError):
+            while data := os.read(ours, 4096):
+                said += data
+    os.close(ours)
+    if child.returncode:
+        text = said.decode(errors="replace").strip()[-2000:]
+        raise NotReady(f"{' '.join(argv[:3])}: {text}")
 
 
 def main() -> None:
