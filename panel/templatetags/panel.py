@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField
+from django.templatetags.static import static
 from django.utils import formats
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString, mark_safe
 
 from mailadmin.services.status import ChangeStatus
 from panel import words
 
 register = template.Library()
+
+# From here on an address may have to break, and then better before its signs than anywhere.
+LONG_ADDRESS = 28
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A sign from the sprite. It is never alone: a word stands beside it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def breakable(address: str) -> SafeString:
+    """An address that, when it is long, breaks before @ and dots."""
+    text = escape(address)
+    if len(address) < LONG_ADDRESS:
+        return text
+    return mark_safe(re.sub(r"([@.])", r"<wbr>\1", text))  # noqa: S308  (escaped above)
 
 
 @register.filter
@@ -70,7 +97,20 @@ def described(field: BoundField) -> SafeString:
         attributes["aria-invalid"] = "true"
     if names:
         attributes["aria-describedby"] = " ".join(names)
+    if field.field.widget.attrs.get("placeholder") == field.label:
+        # The label says it already, and stays when something is typed.
+        attributes["placeholder"] = False
     return field.as_widget(attrs=attributes)
+
+
+@register.filter
+def undo_url(message: Message) -> str:
+    """Where a message's change is taken back: the page sent it with extra_tags="undo:/path/"."""
+    tags = message.extra_tags or ""
+    url = tags.removeprefix("undo:")
+    if url == tags or not url_has_allowed_host_and_scheme(url, allowed_hosts=None):
+        return ""
+    return url
 
 
 @register.simple_tag(takes_context=True)

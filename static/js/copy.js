@@ -8,15 +8,25 @@ document.addEventListener("click", async (event) => {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    const area = document.createElement("textarea");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
+    copyBySelection(text);
   }
-  const label = button.textContent;
-  button.textContent = button.dataset.copied;
+  const label = button.querySelector("span") || button;
+  const word = button.dataset.word || label.textContent;
+  button.dataset.word = word;
+  label.textContent = button.dataset.copied;
   document.getElementById("announcer").textContent = button.dataset.copied;
-  setTimeout(() => { button.textContent = label; }, 1600);
+  setTimeout(() => {
+    label.textContent = word;
+    document.getElementById("announcer").textContent = "";
+  }, 1600);
 });
+
+// Plain HTTP has no clipboard to write to.
+function copyBySelection(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}

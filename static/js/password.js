@@ -3,7 +3,7 @@ for (const box of document.querySelectorAll("[data-password]")) {
   const field = box.querySelector("input");
   for (const button of box.querySelectorAll("button[hidden]")) button.hidden = false;
   box.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
+    const button = event.target.closest("[data-suggest], [data-show]");
     if (!button) return;
     if (button.dataset.suggest) {
       field.value = button.dataset.suggest;
@@ -12,11 +12,13 @@ for (const box of document.querySelectorAll("[data-password]")) {
     } else {
       field.type = field.type === "password" ? "text" : "password";
     }
-    const shown = field.type === "text";
     for (const each of box.querySelectorAll("[data-show]")) {
-      each.setAttribute("aria-pressed", String(shown));
-      each.textContent = shown ? each.dataset.hide : each.dataset.show;
+      each.textContent = field.type === "text" ? each.dataset.hide : each.dataset.show;
     }
     field.focus();
   });
 }
+// What is shown is hidden again when it is sent: browsers remember text fields, not passwords.
+document.addEventListener("submit", (event) => {
+  for (const field of event.target.querySelectorAll("[data-password] input")) field.type = "password";
+});
