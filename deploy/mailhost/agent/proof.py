@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -38,6 +38,8 @@ class Prover:
         self.config = config
         self.store = store
         self.pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="proof")
+        # A row's log-in goes beside its RCPT; in a pool of its own, as it is waited for in the other.
+        self.logins = ThreadPoolExecutor(max_workers=8, thread_name_prefix="login")
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Loopback to our own Dovecot: what is proved is the log-in, not the certificate.
         self.tls.check_hostname = False
@@ -99,6 +101,7 @@ class _Attempt:
     def __init__(self, prover: Prover, one_time: OneTime) -> None:
         self.config = prover.config
         self.tls = prover.tls
+        self.logins = prover.logins
         self.one_time = one_time
         self.silent: dict[str, str] = {}
 
@@ -134,12 +137,18 @@ class _Attempt:
         local_part, _at, domain = str(expect["address"]).partition("@")
         if not LOCAL_PART.fullmatch(local_part) or not DOMAIN.fullmatch(domain):
             raise Refused("bad_expectation")
-        facts = self._rcpt(f"{local_part}@{domain}", int(expect["rcpt"]))
-        if "login" in expect:
-            _key, prefix, secret = self.one_time[index]
-            self._log_in(
-                f"{local_part}@{domain}", f"{prefix}.{secret}", expected=bool(expect["login"])
-            )
+        address, rcpt = f"{local_part}@{domain}", int(expect["rcpt"])
+        if "login" not in expect:
+            return self._rcpt(address, rcpt)
+        _key, prefix, secret = self.one_time[index]
+        login = self.logins.submit(
+            self._log_in, address, f"{prefix}.{secret}", expected=bool(expect["login"])
+        )
+        try:
+            facts = self._rcpt(address, rcpt)
+        finally:
+            wait([login])
+        login.result()
         return facts
 
     def _domain(self, index: int, expect: dict[str, Any]) -> dict[str, Any]:
