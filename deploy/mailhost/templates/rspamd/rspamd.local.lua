@@ -137,3 +137,8 @@ rspamd_config:register_symbol{
   type = "postfilter",
   callback = careful(check_signature),
 }
+
+-- The same crash as in local.d/options.inc: this rule looks for addresses in all words of a text.
+rspamd_config:add_condition("BITCOIN_ADDR", function(task)
+  return task:get_size() < 1024 * 1024
+end)
