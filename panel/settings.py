@@ -284,6 +284,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "panel" / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "mailadmin.tasks.sweep", "schedule": 15.0},
     "check-drift": {"task": "mailadmin.tasks.check_all_drift", "schedule": 3600.0},
+    "send-welcomes": {"task": "panel.tasks.send_welcomes", "schedule": 60.0},
     "empty-trash": {"task": "panel.tasks.empty_trash", "schedule": 3600.0},
 }
 

@@ -145,6 +145,7 @@ class UnixProxy:
         self.path = self.folder / "agent.sock"
         self.drop_answers = ""
         self.drop_after: int | None = None
+        self.seen: list[dict] = []
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(self.path))
         self.listener.listen(16)
@@ -169,6 +170,7 @@ class UnixProxy:
                 inner.connect(str(self.inner))
                 requests, answers = outer.makefile("rb"), inner.makefile("rb")
                 for line in requests:
+                    self.seen.append(json.loads(line))
                     if self.drop_after is not None and b'"verb":"apply"' in line:
                         inner.sendall(line[: self.drop_after])
                         self.drop_after = None

@@ -82,6 +82,14 @@ class HostRowQuerySet(models.QuerySet["HostRow"]):
         """Rows that the host has not acknowledged, in the order of their generations."""
         return self.filter(host=host, generation__gt=host.applied_generation).order_by("generation")
 
+    def overtaking(self, host: MailHost, generation: int) -> HostRowQuerySet:
+        """Rows of people behind `generation`, who are not to wait for the bulk before them."""
+        return (
+            self.filter(host=host, bulk=False, generation__gt=generation)
+            .exclude(applied_generation=F("generation"))
+            .order_by("generation")
+        )
+
     def unproved(self) -> HostRowQuerySet:
         return self.exclude(proved_generation=F("generation")).exclude(sampled=True)
 
@@ -134,6 +142,9 @@ class HostRow(models.Model):
         indexes = [
             models.Index(fields=["host", "generation"]),
             models.Index(fields=["host", "domain_key"]),
+            models.Index(
+                fields=["host", "generation"], name="rows_of_people", condition=Q(bulk=False)
+            ),
             models.Index(
                 fields=["host", "next_proof_at"],
                 name="rows_that_wait_for_proof",

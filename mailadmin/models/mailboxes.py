@@ -36,6 +36,8 @@ class Mailbox(models.Model):
     quota_mib = models.PositiveBigIntegerField(_("storage (MiB)"), null=True, blank=True)
     # Only of use while targets exist: whether the forwarded mail is also kept here.
     keep_copy = models.BooleanField(_("keep a copy"), default=True)
+    # The language of a welcome message that is still to be sent; empty when none is.
+    welcome_in = models.CharField(max_length=8, blank=True, default="", editable=False)
 
     objects: ClassVar[models.Manager[Mailbox]] = OnAddressQuerySet.as_manager()
 
@@ -46,6 +48,9 @@ class Mailbox(models.Model):
             models.CheckConstraint(
                 condition=Q(quota_mib=None) | Q(quota_mib__gt=0), name="quota_is_above_zero"
             )
+        ]
+        indexes = [
+            models.Index(fields=["address"], condition=~Q(welcome_in=""), name="welcome_due")
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,9 @@ from mailadmin.push import hostrows, lease, proof, render, wire
 
 log = structlog.get_logger(__name__)
 
+# Rows of people that one batch of an import takes along before their turn.
+MAX_OVERTAKING = 200
+
 
 class HostDiffers(Exception):
     """The host does not stand where the panel last left it."""
@@ -116,7 +119,15 @@ def _push_rows(host: MailHost, token: int, *, fresh: bool) -> None:
                 connection.hello = connection.call("hello")
             _settle(host, Base.of(connection.hello), connection.hello)
         while rows := list(HostRow.objects.waiting(host)[: settings.PUSH_BATCH_ROWS]):
-            _push_batch(host, token, connection, rows)
+            is_last = len(rows) < settings.PUSH_BATCH_ROWS
+            ahead = [] if is_last else _overtaking(host, rows[-1].generation)
+            _push_batch(host, token, connection, rows, ahead)
+            if not is_last:
+                hostrows.wake("mailadmin.tasks.prove_host", host.pk)
+
+
+def _overtaking(host: MailHost, generation: int) -> list[HostRow]:
+    return list(HostRow.objects.overtaking(host, generation)[:MAX_OVERTAKING])
 
 
 def _settle(host: MailHost, there: Base, hello: dict[str, Any]) -> None:
@@ -142,8 +153,16 @@ def _settle(host: MailHost, there: Base, hello: dict[str, Any]) -> None:
 
 
 def _push_batch(
-    host: MailHost, token: int, connection: wire.Connection, rows: list[HostRow]
+    host: MailHost,
+    token: int,
+    connection: wire.Connection,
+    rows: list[HostRow],
+    ahead: list[HostRow],
 ) -> None:
+    """Send `rows`, whose last generation becomes the host's, and `ahead` of their turn some more.
+
+    What is refused ahead of its turn is no fault yet: it may need a row that comes before it.
+    """
     lease.extend(host.pk, token)
     # Snapshot of one batch: its last generation becomes the host's.
     to = Base(host.epoch or str(uuid.uuid4()), rows[-1].generation, str(uuid.uuid4()))
@@ -160,7 +179,7 @@ def _push_batch(
         to=to.as_dict(),
         removal_share=settings.MASS_REMOVAL_SHARE,
         allow_mass_removal=host.allow_mass_removal,
-        rows=render.render(rows),
+        rows=render.render([*rows, *ahead]),
     )
     refused = {
         (result["kind"], result["key"]): result for result in answer["results"] if not result["ok"]
@@ -179,8 +198,15 @@ def _push_batch(
         )
         no = [row for row in rows if (row.kind, row.key) in refused]
         _mark_applied(
-            host, sent.filter(generation__lte=to.generation).exclude(pk__in=[r.pk for r in no])
+            host,
+            sent.filter(generation__lte=to.generation)
+            .exclude(pk__in=[r.pk for r in no])
+            .exclude(bulk=False, applied_generation=F("generation")),
         )
+        if taken := [row for row in ahead if (row.kind, row.key) not in refused]:
+            # Whoever changed one of them meanwhile has given it a later generation.
+            unchanged = HostRow.objects.filter(generation__lte=ahead[-1].generation)
+            _mark_applied(host, unchanged.filter(pk__in=[row.pk for row in taken]))
         for row in no:
             result = refused[row.kind, row.key]
             HostRow.objects.filter(pk=row.pk, generation=row.generation).update(
@@ -191,6 +217,7 @@ def _push_batch(
         host=host.name,
         generation=to.generation,
         rows=len(rows),
+        ahead=len(ahead),
         refused=len(refused),
         took_ms=answer.get("took_ms"),
         changes=sorted({row.change_id for row in rows})[:20],

@@ -123,20 +123,25 @@ _waiting = threading.BoundedSemaphore(500)
 
 def ring(host_id: int, *, delay_seconds: float = 0) -> None:
     """Wake a worker for this host. A lost ring costs at most one interval of the sweep."""
+    wake("mailadmin.tasks.push_host", host_id, delay_seconds=delay_seconds)
+
+
+def wake(task: str, *arguments: int, delay_seconds: float = 0) -> None:
+    """Have a worker run a task that beat runs now and then anyway."""
     if _waiting.acquire(blocking=False):
-        _ringers.submit(_ring, host_id, delay_seconds)
+        _ringers.submit(_wake, task, arguments, delay_seconds)
 
 
-def _ring(host_id: int, delay_seconds: float) -> None:
+def _wake(task: str, arguments: tuple[int, ...], delay_seconds: float) -> None:
     try:
         current_app.send_task(
-            "mailadmin.tasks.push_host",
-            args=[host_id],
+            task,
+            args=arguments,
             countdown=delay_seconds or None,
             queue=settings.CELERY_TASK_DEFAULT_QUEUE,
             retry=False,
         )
     except Exception as error:  # noqa: BLE001  (the save has succeeded; the sweep delivers)
-        log.warning("doorbell_lost", host_id=host_id, error=type(error).__name__)
+        log.warning("doorbell_lost", task=task, arguments=arguments, error=type(error).__name__)
     finally:
         _waiting.release()

@@ -12,10 +12,9 @@ import structlog
 from django.db.models import F
 from django.utils import timezone
 
-from mailadmin import naming
-from mailadmin.models import Address, Domain, HostRow, MailHost
+from mailadmin.models import Address, Domain, HostRow, Mailbox, MailHost
 from mailadmin.models.states import State
-from mailadmin.push import hostrows, render, wire
+from mailadmin.push import hostrows, reach, render, wire
 from maildns.models import DkimKey
 
 log = structlog.get_logger(__name__)
@@ -44,6 +43,14 @@ def prove_due(host_id: int) -> None:
             return
         for row in rows:
             _record(row, results[row.kind, row.key])
+        _welcome(rows)
+
+
+def _welcome(rows: list[HostRow]) -> None:
+    """The first delivery to a new mailbox follows its proof."""
+    keys = [int(row.key) for row in rows if row.kind == HostRow.Kind.ADDRESS]
+    if Mailbox.objects.exclude(welcome_in="").filter(pk__in=keys).exists():
+        hostrows.wake("panel.tasks.send_welcomes")
 
 
 def _claim(host: MailHost) -> list[HostRow]:
@@ -107,12 +114,10 @@ def expectations(rows: Iterable[HostRow]) -> dict[tuple[str, str], Expectation]:
 
 def of_domain(domain: Domain) -> Expectation:
     """A name that nobody has: refused, unless a catch-all takes it."""
-    serving = domain.canonical or domain
-    open_to_all = bool(serving.catch_all) and _is_served(domain) and catch_all_is_alive(serving)
     return {
         "name": domain.name,
         "local_part": f"{CHECK_ADDRESS}-{random.getrandbits(40):x}",
-        "rcpt": 250 if open_to_all else 550,
+        "rcpt": 250 if reach.takes_unknown(domain) else 550,
     }
 
 
@@ -120,7 +125,7 @@ def of_address(address: Address) -> Expectation:
     domain = address.domain
     expect: Expectation = {
         "address": address.email,
-        "rcpt": 250 if _accepts(address) else 550,
+        "rcpt": 250 if reach.accepts(address) else 550,
     }
     if address.kind == Address.Kind.MAILBOX:
         expect["storage_id"] = address.mailbox.storage_id
@@ -139,47 +144,6 @@ def of_key(key: DkimKey) -> Expectation:
         "signing": True,
         "public_record": key.public_record,
     }
-
-
-def _is_served(domain: Domain) -> bool:
-    return render.effective_state(domain) in (State.ACTIVE, State.LOGIN_OFF)
-
-
-def _accepts(address: Address) -> bool:
-    """Whether RCPT for this address is answered with 250."""
-    domain = address.domain
-    if not _is_served(domain):
-        return False
-    if address.kind == Address.Kind.ALIAS:
-        state = render.address_row(address)["state"]
-    else:
-        state = address.state
-    if state in (State.ACTIVE, State.LOGIN_OFF):
-        targets = [target.email for target in address.targets.all()]
-        if address.kind == Address.Kind.FORWARD:
-            return any(is_alive(target) for target in targets)
-        return True
-    if state == State.TRASH:
-        # An address in the trash is as unknown as one that never was.
-        reserved = address.local_part in naming.ALWAYS_REACHABLE
-        return reserved or (bool(domain.catch_all) and catch_all_is_alive(domain))
-    return False
-
-
-def is_alive(email: str) -> bool:
-    """False for an address of a hosted domain where nobody would take the mail."""
-    local_part, _at, name = email.rpartition("@")
-    if not Domain.objects.filter(name=name).exists():
-        return True
-    return (
-        Address.objects.spelled(f"{local_part.partition('+')[0]}@{name}")
-        .filter(state__in=[State.ACTIVE, State.LOGIN_OFF])
-        .exists()
-    )
-
-
-def catch_all_is_alive(domain: Domain) -> bool:
-    return is_alive(domain.catch_all)
 
 
 def judge(result: dict[str, Any], expect: Expectation) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import translation
 
 from mailadmin import access, naming, passwords
 from mailadmin.actors import Actor
@@ -50,11 +51,18 @@ def insert_mailbox(
         limits.take(domain.account, "mailboxes")
         limits.take_quota(domain.account, quota_mib)
         address = addresses.reserve(domain, local_part, Address.Kind.MAILBOX)
-        mailbox = Mailbox.objects.create(address=address, quota_mib=quota_mib, name=name)
+        mailbox = Mailbox.objects.create(
+            address=address, quota_mib=quota_mib, name=name, welcome_in=_welcome_language(by)
+        )
         Credential.objects.create(mailbox=mailbox, hash=hashed)
         audit.record(by, "mailbox.created", address, after={"quota_mib": quota_mib})
         hostrows.touch(address, by=by)
     return mailbox
+
+
+def _welcome_language(by: Actor) -> str:
+    """Who sets up one mailbox reads about it in his language; a command sets up many."""
+    return "" if by.door == "command" else translation.get_language() or ""
 
 
 def change_password(mailbox: Mailbox, password: str, *, by: Actor) -> None:

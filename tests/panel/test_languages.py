@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 # Words that are the same in both languages.
 SAME = {
     "DNS", "name", "Name", "zone", "Alias", "alias", "Domain", "domain", "domains", "Domains", "Mail",
-    "Person", "agent", "at",
+    "Person", "Port", "agent", "at",
 }  # fmt: skip
 
 

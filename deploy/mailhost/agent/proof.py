@@ -38,7 +38,7 @@ class Prover:
         self.config = config
         self.store = store
         self.pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="proof")
-        # A row's log-in goes beside its RCPT; in a pool of its own, as it is waited for in the other.
+        # A row's log-in goes beside its RCPT; in a pool of its own, as the other waits for it.
         self.logins = ThreadPoolExecutor(max_workers=8, thread_name_prefix="login")
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Loopback to our own Dovecot: what is proved is the log-in, not the certificate.

@@ -11,7 +11,7 @@ from factories import OPERATOR, make_account, make_alias, make_domain, make_forw
 
 from mailadmin.models import Address, Domain, Drift, HostRow, Mailbox, MailHost
 from mailadmin.models.states import State
-from mailadmin.push import apply, drift, lease, render, wire
+from mailadmin.push import apply, drift, hostrows, lease, render, wire
 from mailadmin.services import addresses, mailboxes
 
 pytestmark = pytest.mark.django_db
@@ -280,8 +280,6 @@ def test_address_that_is_deleted_and_made_anew_in_one_batch(host, agent, domain)
 
 def test_bulk_rows_are_applied_and_only_a_sample_is_proved(host, agent, domain) -> None:
     push(host)
-    from mailadmin.push import hostrows
-
     boxes = [make_mailbox(domain, f"box{number}").address for number in range(5)]
     hostrows.touch(*boxes, by=OPERATOR, bulk=True)
     push(host)
@@ -296,6 +294,37 @@ def test_batches_are_cut_and_nothing_is_left_out(host, agent, domain, settings) 
         make_mailbox(domain, f"box{number}")
     push(host)
     assert_same(host, agent)
+
+
+def test_change_of_a_person_overtakes_an_import(host, agent, line, domain, settings) -> None:
+    push(host)
+    boxes = [make_mailbox(domain, f"box{number}").address for number in range(20)]
+    hostrows.touch(*boxes, by=OPERATOR, bulk=True)
+    mine = make_mailbox(domain, "mine")
+    settings.PUSH_BATCH_ROWS = 5
+    line.seen.clear()
+    push(host)
+    batches = [
+        [row["key"] for row in sent["rows"]] for sent in line.seen if sent["verb"] == "apply"
+    ]
+    assert len(batches) == 5
+    assert batches[0][-1] == str(mine.pk) and len(batches[0]) == 6
+    assert_same(host, agent)
+
+
+def test_change_that_needs_what_comes_before_it_is_no_fault(
+    host, agent, line, domain, settings
+) -> None:
+    push(host)
+    box = make_mailbox(domain)
+    boxes = [make_mailbox(domain, f"box{number}").address for number in range(9)]
+    addresses.delete_for_ever(addresses.move_to_trash(box.address, by=OPERATOR), by=OPERATOR)
+    hostrows.touch(*boxes, by=OPERATOR, bulk=True)
+    settings.PUSH_BATCH_ROWS = 3
+    make_mailbox(domain)
+    push(host)
+    assert_same(host, agent)
+    assert not HostRow.objects.filter(fault_code="conflict").exists()
 
 
 def test_suspended_account_switches_its_domains_off_on_the_host(host, agent, domain) -> None:
