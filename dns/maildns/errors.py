@@ -17,3 +17,23 @@ class BadRecord(DnsError):
 
 class NoSelectorLeft(DnsError):
     """All selectors of a month are used up in one zone."""
+
+
+class BadTerm(BadRecord):
+    """A part of an SPF record that makes the whole record void.
+
+    `term` is that part as it was written, `rfc` number and section such as "7208 5.6".
+    """
+
+    def __init__(self, reason: str, term: str, rfc: str) -> None:
+        super().__init__(reason)
+        self.term = term
+        self.rfc = rfc
+
+
+class TooManyLookups(DnsError):
+    """An SPF record that would need more than ten lookups (RFC 7208, 4.6.4)."""
+
+    def __init__(self, lookups: int) -> None:
+        super().__init__(lookups)
+        self.lookups = lookups

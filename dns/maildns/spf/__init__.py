@@ -1,0 +1,1 @@
+"""SPF: reading, evaluating, judging and making records (RFC 7208)."""
