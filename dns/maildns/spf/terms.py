@@ -13,6 +13,7 @@ from maildns.spf.macros import MacroString, parse_domain_spec, parse_macro_strin
 MAX_LOOKUPS = 10  # RFC 7208, 4.6.4: terms that ask the DNS, those of included records too
 # The mechanisms that count; of the modifiers it is redirect, while exp is free.
 ASKING = frozenset({"include", "a", "mx", "ptr", "exists"})
+MECHANISMS = ASKING | {"all", "ip4", "ip6"}
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _VERSION = re.compile(r"v=spf1(?= |\Z)", _FLAGS)
@@ -100,11 +101,18 @@ def parse_record(text: str) -> SpfRecord:
     Raises BadTerm for the first error anywhere in the record, also behind a match.
     """
     record = SpfRecord(tuple(read_term(word) for word in split_record(text)))
-    for name in ("redirect", "exp"):
-        twice = [term for term in record.terms if term.name == name][1:]
-        if twice:
-            raise BadTerm("modifier_twice", twice[0].text, "7208 6")
+    if repeated := repeated_modifier(record):
+        raise BadTerm("modifier_twice", repeated.text, "7208 6")
     return record
+
+
+def repeated_modifier(record: SpfRecord) -> Term | None:
+    """The second redirect or exp of a record, if there is one (RFC 7208, 6)."""
+    for name in ("redirect", "exp"):
+        named = [term for term in record.terms if term.name == name]
+        if named[1:]:
+            return named[1]
+    return None
 
 
 def split_record(text: str) -> list[str]:
