@@ -9,10 +9,15 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from maildns.errors import BadRecord, TooManyLookups
 from maildns.records import Record
 from maildns.spf.names import is_domain, normal
-from maildns.spf.terms import MAX_LOOKUPS, Mechanism, SpfRecord, Term, parse_record, read_term
-
-# RFC 7208, 3.4: with the name and its other TXT records the answer should fit in 512 octets.
-MAX_OCTETS = 450
+from maildns.spf.terms import (
+    MAX_LOOKUPS,
+    MAX_OCTETS,
+    Mechanism,
+    SpfRecord,
+    Term,
+    parse_record,
+    read_term,
+)
 
 IPNetwork = IPv4Network | IPv6Network
 

@@ -83,8 +83,7 @@ async def check_host(
     own host name, for explanations. Never raises for what the world says; asks at most 10 terms,
     and ends with temperror after `deadline_seconds`.
     """
-    check = _Check(_plain(ip), sender, domain, helo, ask, receiver, max_void_lookups)
-    check.where = domain
+    check = _Check(_plain(ip), sender, domain, helo, ask, receiver, max_void_lookups, where=domain)
     ends_at = asyncio.get_running_loop().time() + deadline_seconds
     explanation = ""
     try:
@@ -198,7 +197,8 @@ class _Check:
             case "ptr":
                 return await self._matches_ptr(target)
         answer = await self._answer(target, "A")  # exists: A also for IPv6, RFC 7208, 5.7
-        return not self._is_void(answer)
+        self._count_void(answer)
+        return bool(answer.values)
 
     async def _included(self, target: str, mechanism: Mechanism, domain: str) -> bool:
         """RFC 7208, 5.2: only a pass matches; an included domain must have a record."""
@@ -219,12 +219,12 @@ class _Check:
 
     async def _matches_a(self, target: str, mechanism: Mechanism) -> bool:
         answer = await self._addresses_of(target)
-        return not self._is_void(answer) and self._is_one_of(answer, mechanism)
+        self._count_void(answer)
+        return self._is_one_of(answer, mechanism)
 
     async def _matches_mx(self, target: str, mechanism: Mechanism) -> bool:
         answer = await self._answer(target, "MX")
-        if self._is_void(answer):
-            return False
+        self._count_void(answer)
         hosts = [normal(value.partition(" ")[2]) for value in answer.values]
         if len(hosts) > MAX_HOSTS:
             raise self.at_fault(Result.PERMERROR, "too_many_mx")
@@ -262,14 +262,11 @@ class _Check:
             raise self.at_fault(Result.PERMERROR, "too_many_lookups")
         self.lookups_used += 1
 
-    def _is_void(self, answer: Answer) -> bool:
-        """Count a term whose question found nothing; one too many ends the check."""
-        if answer.values:
-            return False
-        self.void_lookups += 1
+    def _count_void(self, answer: Answer) -> None:
+        """Count a term if its question found nothing; one too many ends the check."""
+        self.void_lookups += not answer.values
         if self.void_lookups > self.max_void_lookups:
             raise self.at_fault(Result.PERMERROR, "too_many_void_lookups")
-        return True
 
     async def _answer(self, name: str, rdtype: str) -> Answer:
         answer = await self._try(name, rdtype)

@@ -12,6 +12,7 @@ from maildns.findings import Finding
 from maildns.spf.rules import finding, syntax_finding
 from maildns.spf.terms import (
     MAX_LOOKUPS,
+    MAX_OCTETS,
     MECHANISMS,
     Mechanism,
     Modifier,
@@ -23,8 +24,6 @@ from maildns.spf.terms import (
     split_record,
 )
 
-# RFC 7208, 3.4: with the name and its other TXT records the answer should fit in 512 octets.
-MAX_OCTETS = 450
 # Wider than this is more than one sender's network.
 WIDEST_IP4_PREFIX, WIDEST_IP6_PREFIX = 16, 32
 

@@ -14,7 +14,8 @@ _LABEL = re.compile(r"[ -\[\]-~]{1,63}")
 
 
 def normal(name: str) -> str:
-    return name.lower().removesuffix(".")
+    """Lower case, without a final dot; what is not ASCII stays so (the Kelvin sign has a k)."""
+    return (name.lower() if name.isascii() else name).removesuffix(".")
 
 
 def shortened(name: str) -> str:

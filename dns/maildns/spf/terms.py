@@ -11,6 +11,8 @@ from maildns.errors import BadTerm
 from maildns.spf.macros import MacroString, parse_domain_spec, parse_macro_string
 
 MAX_LOOKUPS = 10  # RFC 7208, 4.6.4: terms that ask the DNS, those of included records too
+# RFC 7208, 3.4: with the name and its other TXT records the answer should fit in 512 octets.
+MAX_OCTETS = 450
 # The mechanisms that count; of the modifiers it is redirect, while exp is free.
 ASKING = frozenset({"include", "a", "mx", "ptr", "exists"})
 MECHANISMS = ASKING | {"all", "ip4", "ip6"}

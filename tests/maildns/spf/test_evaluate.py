@@ -272,6 +272,14 @@ def test_malformed_domain_has_no_result(domain: str) -> None:
     assert (outcome.result, outcome.problem, ask.asked) == (Result.NONE, "spf_bad_domain", [])
 
 
+def test_letter_beyond_ascii_is_never_taken_for_one() -> None:
+    assert check("v=spf1 +all", sender="a@\u212aelvin.example").result is Result.NONE
+    zones = {"k.example": {"A": ["192.0.2.1"]}}
+    text = "v=spf1 exists:%{l}.example -all"
+    assert check(text, sender="K@example.com", zones=zones).result is Result.PASS
+    assert check(text, sender="\u212a@example.com", zones=zones).result is Result.FAIL
+
+
 def test_unreachable_domain_is_a_temporary_error() -> None:
     outcome = check(sender="a@silent.example")
     assert (outcome.result, outcome.where) == (Result.TEMPERROR, "silent.example")
