@@ -36,6 +36,14 @@ def django_db_modify_db_settings(tmp_path_factory):
         connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of the browser last: Playwright keeps an event loop running in this thread.
+
+    Whatever runs after them could not open a loop of its own.
+    """
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _languages():
     """The compiled German that pages show."""
