@@ -37,3 +37,16 @@ class TooManyLookups(DnsError):
     def __init__(self, lookups: int) -> None:
         super().__init__(lookups)
         self.lookups = lookups
+
+
+class LookupFailed(DnsError):
+    """A question got no answer, so nothing is known; `reason` is that of the `Answer`.
+
+    For the name servers of a zone there are two more: no_delegation, when there is no zone
+    below a top-level domain to ask, and too_many_servers. Only the first says something.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
