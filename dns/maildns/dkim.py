@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import re
 import string
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -21,11 +21,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from maildns.errors import BadRecord, NoSelectorLeft
+from maildns.findings import Finding, Severity
 from maildns.records import Record
+from maildns.tags import BLANK, split_tags
 
 RSA_BITS = 2048  # RFC 8301, 3.2: what signers should use
 MIN_RSA_BITS = 1024  # and below which a key is void
 ED25519_OCTETS = 32  # RFC 8463, 4.2: the raw key, not a SubjectPublicKeyInfo
+
+# RFC 8410, 4: what stands before the raw key in a SubjectPublicKeyInfo.
+_ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 
 # No dots, although RFC 6376, 3.1 allows them: a selector is part of names and maps.
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -60,20 +65,32 @@ class KeyRecord:
 
 def generate_rsa_key() -> KeyPair:
     """Make an RSA-2048 pair; takes 60 ms and more."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    return _pair(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS))
+
+
+def generate_ed25519_key() -> KeyPair:
+    """Make an Ed25519 pair, for a second signature: many receivers do not know it yet."""
+    return _pair(ed25519.Ed25519PrivateKey.generate())
+
+
+def _pair(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> KeyPair:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
     return KeyPair(pem, public_record(pem))
 
 
 def public_record(private_pem: str) -> str:
-    """Return the value of the DNS record that belongs to an RSA key. Raises BadRecord."""
+    """Return the value of the DNS record that belongs to a private key. Raises BadRecord."""
     try:
         key = load_pem_private_key(private_pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadRecord("private_key") from error
-    if not isinstance(key, rsa.RSAPrivateKey):
+    if isinstance(key, rsa.RSAPrivateKey):
+        algorithm, octets = "rsa", _spki(key.public_key())
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        algorithm, octets = "ed25519", key.public_key().public_bytes_raw()
+    else:
         raise BadRecord("private_key")
-    return f"v=DKIM1; k=rsa; p={base64.b64encode(_spki(key.public_key())).decode('ascii')}"
+    return f"v=DKIM1; k={algorithm}; p={base64.b64encode(octets).decode('ascii')}"
 
 
 def _spki(key: rsa.RSAPublicKey) -> bytes:
@@ -95,6 +112,11 @@ def key_record(zone: str, selector: str, public_record: str) -> Record:
     if not _SELECTOR.fullmatch(selector):
         raise BadRecord("selector")
     return Record(f"{selector}._domainkey.{zone}", "TXT", public_record)
+
+
+def revoked_record(zone: str, selector: str) -> Record:
+    """The record that stands where a key was: RFC 6376, 3.6.1, an empty p. Raises BadRecord."""
+    return key_record(zone, selector, "v=DKIM1; p=")
 
 
 def parse_key_record(value: str) -> KeyRecord:
@@ -119,20 +141,15 @@ def parse_key_record(value: str) -> KeyRecord:
 def _tags(value: str) -> dict[str, str]:
     """RFC 6376, 3.2: a tag that stands twice makes the whole list void."""
     tags: dict[str, str] = {}
-    parts = value.split(";")
-    if not parts[-1].strip(" \t\r\n"):
-        parts.pop()
-    for part in parts:
-        name, equals, content = part.partition("=")
-        name = name.strip(" \t\r\n")
-        if not equals or not _TAG_NAME.fullmatch(name) or name in tags:
+    for name, content in split_tags(value):
+        if content is None or not _TAG_NAME.fullmatch(name) or name in tags:
             raise BadRecord("tag_list")
-        tags[name] = content.strip(" \t\r\n")
+        tags[name] = content
     return tags
 
 
 def _listed(content: str) -> set[str]:
-    return {part.strip(" \t\r\n") for part in content.split(":")}
+    return {part.strip(BLANK) for part in content.split(":")}
 
 
 def _public_key(algorithm: str, content: str) -> bytes:
@@ -143,7 +160,7 @@ def _public_key(algorithm: str, content: str) -> bytes:
         raise BadRecord("key") from error
     if algorithm == "ed25519":
         if len(octets) not in (0, ED25519_OCTETS):
-            raise BadRecord("key")
+            raise BadRecord("key_is_spki" if octets.startswith(_ED25519_SPKI) else "key")
         return octets
     if algorithm != "rsa":
         raise BadRecord("key_type")
@@ -159,3 +176,60 @@ def _public_key(algorithm: str, content: str) -> bytes:
     if key.key_size < MIN_RSA_BITS:
         raise BadRecord("key_too_short")
     return _spki(key)
+
+
+# Why a record cannot be read: the code of the refusal, and the paragraph it comes from.
+_RFC_OF_REASON = {
+    "tag_list": "6376 3.2",
+    "version": "6376 3.6.1",
+    "no_key": "6376 3.6.1",
+    "hash": "8301 3.1",
+    "service": "6376 3.6.1",
+    "key": "6376 3.6.1",
+    "key_type": "8463 3",
+    "key_is_spki": "8463 4.2",
+    "key_too_short": "8301 3.2",
+}
+
+
+def lint_dkim(texts: Sequence[str]) -> tuple[Finding, ...]:
+    """Check all TXT values at <selector>._domainkey.<domain>."""
+    found: list[Finding] = []
+    if len(texts) > 1:
+        found.append(Finding("several", str(len(texts)), "6376 3.6.2.2", Severity.ERROR))
+    for text in texts:
+        try:
+            found += _key_findings(parse_key_record(text))
+        except BadRecord as error:
+            found.append(_broken(text, error.reason))
+    return tuple(found)
+
+
+def _key_findings(key: KeyRecord) -> list[Finding]:
+    if key.is_revoked:
+        return [Finding("revoked", "p", "6376 3.6.1", Severity.WARNING)]
+    found = []
+    if "y" in key.flags:
+        found.append(Finding("testing", "t=y", "6376 3.6.1", Severity.NOTE))
+    bits = _rsa_bits(key)
+    if bits and bits < RSA_BITS:
+        found.append(Finding("short_key", str(bits), "8301 3.2", Severity.WARNING))
+    return found
+
+
+def _rsa_bits(key: KeyRecord) -> int:
+    """0 for a key of another kind."""
+    if key.algorithm != "rsa":
+        return 0
+    public_key = load_der_public_key(key.public_key)
+    return public_key.key_size if isinstance(public_key, rsa.RSAPublicKey) else 0
+
+
+def _broken(text: str, reason: str) -> Finding:
+    code = reason
+    if "\\;" in text:
+        code = "escaped"
+    elif reason == "version":
+        version = dict(split_tags(text)).get("v") or ""
+        code = {"DKIM1": "version_not_first", "dkim1": "version_case"}.get(version, reason)
+    return Finding(code, text, _RFC_OF_REASON[reason], Severity.ERROR)

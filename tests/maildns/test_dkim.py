@@ -5,7 +5,7 @@ from datetime import date
 
 import dkim as dkimpy
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
     load_pem_private_key,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maildns import dkim
 from maildns.errors import BadRecord, NoSelectorLeft
@@ -74,11 +76,45 @@ def test_broken_private_key_is_refused(text: str) -> None:
 
 
 def test_key_of_another_kind_is_refused() -> None:
-    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
     with pytest.raises(BadRecord):
         dkim.public_record(pem.decode())
+
+
+def test_ed25519_record_holds_the_raw_key() -> None:
+    pair = dkim.generate_ed25519_key()
+    found = dkim.parse_key_record(pair.public_record)
+    assert (found.algorithm, len(found.public_key)) == ("ed25519", 32)
+    assert len(pair.public_record.partition("p=")[2]) == 44
+    assert dkim.public_record(pair.private_pem) == pair.public_record
+    assert dkim.generate_ed25519_key() != pair
+
+
+def test_private_key_of_rfc_8463_gives_its_public_key() -> None:
+    """RFC 8463, appendix A.1 and A.2."""
+    secret = base64.b64decode("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
+    pem = ed25519.Ed25519PrivateKey.from_private_bytes(secret).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    assert dkim.public_record(pem.decode()) == f"v=DKIM1; k=ed25519; p={RFC_8463}"
+
+
+def test_what_is_signed_with_ed25519_verifies_with_the_record() -> None:
+    pair = dkim.generate_ed25519_key()
+    key = load_pem_private_key(pair.private_pem.encode(), password=None)
+    assert isinstance(key, ed25519.Ed25519PrivateKey)
+    signature = dkimpy.sign(
+        MESSAGE, b"s1", b"example.test", base64.b64encode(key.private_bytes_raw()), signature_algorithm=b"ed25519-sha256"
+    )  # fmt: skip
+    assert dkimpy.verify(signature + MESSAGE, dnsfunc=lambda *_a, **_k: pair.public_record.encode())
+
+
+def test_revoked_record_keeps_the_name_and_loses_the_key() -> None:
+    record = dkim.revoked_record("example.com", "s202611a")
+    assert (record.name, record.value) == ("s202611a._domainkey.example.com", "v=DKIM1; p=")
+    assert dkim.parse_key_record(record.value).is_revoked
 
 
 def test_what_is_signed_with_the_key_verifies_with_the_record(pair: dkim.KeyPair) -> None:
@@ -231,7 +267,7 @@ def test_ed25519_key_in_a_subject_public_key_info_is_refused() -> None:
     spki = base64.b64encode(
         key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     ).decode()
-    assert refused(f"v=DKIM1; k=ed25519; p={spki}") == "key"
+    assert refused(f"v=DKIM1; k=ed25519; p={spki}") == "key_is_spki"
     assert refused(f"v=DKIM1; k=rsa; p={spki}") == "key"
 
 
@@ -244,3 +280,59 @@ def test_rsa_key_under_1024_bits_is_refused() -> None:
         .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     )
     assert refused(f"v=DKIM1; p={base64.b64encode(der).decode()}") == "key_too_short"
+
+
+@given(
+    st.text(max_size=120)
+    | st.text("vDKIM1;=pkrsaed25519 :th\\A+/", max_size=60).map("v=DKIM1;{}".format)
+)
+def test_any_text_is_read_or_refused_and_checked(text: str) -> None:
+    try:
+        assert isinstance(dkim.parse_key_record(text), dkim.KeyRecord)
+    except BadRecord as error:
+        assert error.reason
+    assert all(finding.rfc for finding in dkim.lint_dkim([text, text]))
+
+
+@given(st.binary(max_size=400))
+def test_any_octets_for_a_key_are_read_or_refused(octets: bytes) -> None:
+    for algorithm in ("rsa", "ed25519"):
+        dkim.lint_dkim([f"v=DKIM1; k={algorithm}; p={base64.b64encode(octets).decode()}"])
+
+
+# --- checking -----------------------------------------------------------------------------------
+
+
+def codes(*texts: str) -> list[str]:
+    return [finding.code for finding in dkim.lint_dkim(texts)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f"v=DKIM1; p={RFC_6376}", ["short_key"]),
+        (f"v=DKIM1; k=ed25519; p={RFC_8463}", []),
+        (f"v=DKIM1; k=ed25519; t=y; p={RFC_8463}", ["testing"]),
+        (f"v=DKIM1; k=ed25519; t=s; p={RFC_8463}", []),
+        ("v=DKIM1; p=", ["revoked"]),
+        ("v=DKIM1\\; k=rsa\\; p=", ["escaped"]),
+        ("k=rsa; v=DKIM1; p=", ["version_not_first"]),
+        ("v=dkim1; p=", ["version_case"]),
+        ("v=D KIM1; p=", ["version"]),
+        ("v=DKIM1", ["no_key"]),
+        ("google-site-verification=x", ["tag_list"]),
+        ("v=DKIM1; h=sha1; p=", ["hash"]),
+        ("v=DKIM1; s=tlsrpt; p=", ["service"]),
+        ("v=DKIM1; k=dsa; p=", ["key_type"]),
+        ("v=DKIM1; p=AAAA", ["key"]),
+        (f"v=DKIM1; k=ed25519; p=MCowBQYDK2VwAyEA{RFC_8463}", ["key_is_spki"]),
+    ],
+)
+def test_fault_of_a_foreign_record_is_named(text: str, wanted: list[str]) -> None:
+    assert codes(text) == wanted
+
+
+def test_good_key_has_no_findings_and_two_are_one_too_many(pair: dkim.KeyPair) -> None:
+    assert codes(pair.public_record) == []
+    assert codes(pair.public_record, pair.public_record) == ["several"]
+    assert codes() == []
