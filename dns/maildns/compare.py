@@ -26,7 +26,7 @@ def _meaning(wanted: Record, value: str) -> object:
         return parse_form_value(wanted.type, value)
     if "._domainkey." in wanted.name:
         return parse_key_record(value)
-    if wanted.name.startswith("_dmarc."):
+    if wanted.name.startswith("_dmarc.") or "._report._dmarc." in wanted.name:
         return parse_dmarc(value)
     if wanted.name.startswith("_mta-sts."):
         return parse_mta_sts(value)

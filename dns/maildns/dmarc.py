@@ -1,20 +1,16 @@
-"""DMARC records, and which of them applies to a domain: RFC 9989, with RFC 9990 for reports."""
+"""DMARC records: RFC 9989, and RFC 9990 for where reports may go."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from maildns.answers import Ask, Outcome
-from maildns.errors import BadRecord, LookupFailed
+from maildns.errors import BadRecord
 from maildns.findings import Finding, Severity
 from maildns.records import Record
 from maildns.tags import encoded_uri, is_report_uri, split_tags
-
-_WALKED_LABELS = 7  # RFC 9989, 4.10: so that no name takes more than eight queries
-_MAX_NAME_OCTETS = 253
 
 _KNOWN = frozenset({"v", "p", "sp", "np", "t", "psd", "adkim", "aspf", "fo", "rua", "ruf"})
 _REMOVED = frozenset({"pct", "rf", "ri"})  # RFC 9989, C.5.2
@@ -72,24 +68,6 @@ class DmarcRecord:
     rua: tuple[str, ...] = ()
     ruf: tuple[str, ...] = ()
     is_void: bool = False
-
-
-@dataclass(frozen=True)
-class DmarcPolicy:
-    """Which policy applies to mail from `author_domain`, and why.
-
-    `record` is None where no DMARC is done; else it stands at `record_domain`, and `policy` is
-    the value of its `tag`: p, sp or np. While testing, `policy.one_lower` is what is applied.
-    `queried` are the domains asked, in order.
-    """
-
-    author_domain: str
-    organizational_domain: str
-    record_domain: str = ""
-    record: DmarcRecord | None = None
-    policy: Policy = Policy.NONE
-    tag: str = "p"
-    queried: tuple[str, ...] = field(default=(), compare=False)
 
 
 # --- making -------------------------------------------------------------------------------------
@@ -162,7 +140,7 @@ def parse_dmarc(text: str) -> DmarcRecord:
     Raises BadRecord("version") for what is no DMARC record; all else that is wrong is ignored or
     becomes its default.
     """
-    if not _is_dmarc(text):
+    if not is_dmarc(text):
         raise BadRecord("version")
     tags = _first_values(text)
     chosen = {tag: tags.get(tag, "").lower() for tag in _CHOICES}
@@ -180,8 +158,8 @@ def parse_dmarc(text: str) -> DmarcRecord:
     return _with_policies(facts, {tag: chosen[tag] for tag in ("p", "sp", "np") if tag in tags})
 
 
-def _is_dmarc(text: str) -> bool:
-    """RFC 9989, 4.7: v is the first tag, and its value matches exactly."""
+def is_dmarc(text: str) -> bool:
+    """Whether v is the first tag, and its value matches exactly (RFC 9989, 4.7)."""
     # RFC 5234, 2.3: names of tags take either case, only %s"DMARC1" does not.
     tags = split_tags(text)
     return bool(tags) and tags[0][0].lower() == "v" and tags[0][1] == "DMARC1"
@@ -202,130 +180,15 @@ def _uris(content: str) -> tuple[str, ...]:
 
 def _with_policies(facts: DmarcRecord, policies: dict[str, str]) -> DmarcRecord:
     """RFC 9989, 4.10.1: a bad policy counts as p=none if reports can be sent, else as no DMARC."""
-    values = {**vars(facts)}
     if any(value not in _CHOICES["p"] for value in policies.values()):
-        return DmarcRecord(**{**values, "is_void": not facts.rua})
+        return replace(facts, is_void=not facts.rua)
     known = {tag: Policy(value) for tag, value in policies.items()}
-    values["policy"] = known.get("p", Policy.NONE)
-    values["subdomain_policy"], values["np"] = known.get("sp"), known.get("np")
-    return DmarcRecord(**values)
-
-
-# --- discovery ----------------------------------------------------------------------------------
-
-
-async def discover_policy(author_domain: str, ask: Ask) -> DmarcPolicy:
-    """Find the policy for mail from `author_domain` (RFC 9989, 4.10.1): at most nine questions.
-
-    Raises LookupFailed where an answer is missing: silence is no statement about a policy.
-    """
-    walk = await _walk(author_domain, ask)
-    records = walk.records
-    organization = _organization(author_domain, records)
-    suffix = next((name for name, record in records.items() if record.psd == "y"), "")
-    nothing = DmarcPolicy(author_domain, organization, queried=walk.queried)
-    domain = next((n for n in (author_domain, organization, suffix) if n in records), "")
-    if not domain or records[domain].is_void:
-        return nothing
-    tag, policy = await _applied(records[domain], domain, author_domain, ask)
-    return DmarcPolicy(
-        author_domain, organization, domain, records[domain], policy, tag, walk.queried
+    return replace(
+        facts,
+        policy=known.get("p", Policy.NONE),
+        subdomain_policy=known.get("sp"),
+        np=known.get("np"),
     )
-
-
-async def organizational_domain(domain: str, ask: Ask) -> str:
-    """The domain that stands for the whole organization (RFC 9989, 4.10.2). Raises LookupFailed."""
-    return _organization(domain, (await _walk(domain, ask)).records)
-
-
-async def is_aligned(author_domain: str, domain: str, mode: Alignment, ask: Ask) -> bool:
-    """Whether a signing or sending domain stands for the author's (RFC 9989, 4.4).
-
-    Raises LookupFailed.
-    """
-    if author_domain == domain or mode is Alignment.STRICT:
-        return author_domain == domain
-    return await organizational_domain(author_domain, ask) == await organizational_domain(
-        domain, ask
-    )
-
-
-async def takes_reports(uri: str, zone: str, ask: Ask) -> bool:
-    """Whether the domain of a mailto URI takes reports about `zone` (RFC 9990, 4).
-
-    Raises LookupFailed.
-    """
-    domain = uri.partition("?")[0].rpartition("@")[2].lower()
-    if not domain:
-        return False
-    if await organizational_domain(domain, ask) == await organizational_domain(zone, ask):
-        return True
-    answer = await ask(f"{zone}._report._dmarc.{domain}", "TXT")
-    if answer.outcome is Outcome.UNREACHABLE:
-        raise LookupFailed(answer.name, answer.reason)
-    return any(_is_dmarc(text) for text in answer.values)
-
-
-def walked_names(domain: str) -> tuple[str, ...]:
-    """The domains of a tree walk, eight at most (RFC 9989, 4.10)."""
-    labels = domain.split(".")
-    parents = labels[1:][-_WALKED_LABELS:]
-    return (domain, *(".".join(parents[place:]) for place in range(len(parents))))
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """The one DMARC record of each domain that has one, the longest name first."""
-
-    records: dict[str, DmarcRecord]
-    queried: tuple[str, ...]
-
-
-async def _walk(domain: str, ask: Ask) -> _Walk:
-    records: dict[str, DmarcRecord] = {}
-    queried = []
-    for name in walked_names(domain):
-        if len(f"_dmarc.{name}") > _MAX_NAME_OCTETS:
-            continue
-        answer = await ask(f"_dmarc.{name}", "TXT")
-        queried.append(name)
-        if answer.outcome is Outcome.UNREACHABLE:
-            raise LookupFailed(answer.name, answer.reason)
-        texts = [text for text in answer.values if _is_dmarc(text)]
-        # RFC 9989, 4.10: where several stand, none counts, and the walk goes on.
-        if len(texts) == 1:
-            records[name] = parse_dmarc(texts[0])
-            if records[name].psd != "u":
-                break
-    return _Walk(records, tuple(queried))
-
-
-def _organization(start: str, records: dict[str, DmarcRecord]) -> str:
-    """RFC 9989, 4.10.2, of the records found from `start` upwards."""
-    for name, record in records.items():
-        if record.psd == "n":
-            return name
-        if record.psd == "y" and name != start:
-            below = start.removesuffix(f".{name}").split(".")
-            return f"{below[-1]}.{name}"
-    return min(records, key=lambda name: name.count("."), default=start)
-
-
-async def _applied(
-    record: DmarcRecord, domain: str, author_domain: str, ask: Ask
-) -> tuple[str, Policy]:
-    if domain == author_domain:
-        return "p", record.policy
-    if record.np is not None:
-        # RFC 9989, 3.2.13 and RFC 8020: only NXDOMAIN says that a name does not exist.
-        answer = await ask(author_domain, "A")
-        if answer.outcome is Outcome.UNREACHABLE:
-            raise LookupFailed(answer.name, answer.reason)
-        if answer.outcome is Outcome.NO_NAME:
-            return "np", record.np
-    if record.subdomain_policy is not None:
-        return "sp", record.subdomain_policy
-    return "p", record.policy
 
 
 # --- checking -----------------------------------------------------------------------------------
@@ -334,7 +197,7 @@ async def _applied(
 def lint_dmarc(texts: Sequence[str]) -> tuple[Finding, ...]:
     """Check all TXT values at _dmarc.<domain>."""
     meant = [text for text in texts if "dmarc1" in text.lower()]
-    valid = [text for text in meant if _is_dmarc(text)]
+    valid = [text for text in meant if is_dmarc(text)]
     found = [
         Finding("foreign_text", text, "9989 4.10", Severity.NOTE)
         for text in texts

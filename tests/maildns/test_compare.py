@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from maildns.compare import same_value
 from maildns.dkim import generate_ed25519_key, key_record
+from maildns.dmarc import report_authorisation
 from maildns.records import Record
 
 KEY = generate_ed25519_key().public_record
@@ -29,6 +30,7 @@ TLSA = Record("_25._tcp.mx1.panel.example", "TLSA", f"3 1 1 {'ab' * 32}")
         (DKIM, f"v=DKIM1; k=ed25519; h=sha256; s=email; n=note; p={BARE};"),
         (MX, "10 MX1.panel.example."),
         (DMARC, "v=DMARC1;rua=mailto:a@panel.example;p=NONE;pct=100"),
+        (report_authorisation("panel.example"), "v=DMARC1;"),
         (STS, "v=STSv1;id=a"),
         (RPT, "v=TLSRPTv1;rua=mailto:a@panel.example;"),
         (SPF, "V=SPF1  include:_spf.PANEL.example ~all"),

@@ -111,6 +111,51 @@ def test_what_is_signed_with_ed25519_verifies_with_the_record() -> None:
     assert dkimpy.verify(signature + MESSAGE, dnsfunc=lambda *_a, **_k: pair.public_record.encode())
 
 
+# RFC 6376, appendix A.2 (with its errata), and RFC 8463, appendix A.3.
+SIGNED_RSA = b"""DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;
+      c=simple/simple; q=dns/txt; i=joe@football.example.com;
+      h=Received : From : To : Subject : Date : Message-ID;
+      bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;
+      b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB
+      4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut
+      KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV
+      4bmp/YzhwvcubU4=;
+Received: from client1.football.example.com  [192.0.2.1]
+      by submitserver.example.com with SUBMISSION;
+      Fri, 11 Jul 2003 21:01:54 -0700 (PDT)
+"""
+SIGNED_ED25519 = b"""DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;
+ d=football.example.com; i=@football.example.com;
+ q=dns/txt; s=brisbane; t=1528637909; h=from : to :
+ subject : date : message-id : from : subject : date;
+ bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;
+ b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus
+ Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==
+"""
+SIGNED_REST = b"""From: Joe SixPack <joe@football.example.com>
+To: Suzie Q <suzie@shopping.example.net>
+Subject: Is dinner ready?
+Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)
+Message-ID: <20030712040037.46341.5F8J@football.example.com>
+
+Hi.
+
+We lost the game. Are you hungry yet?
+
+Joe.
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "value"),
+    [(SIGNED_RSA, f"v=DKIM1; p={RFC_6376}"), (SIGNED_ED25519, f"v=DKIM1; k=ed25519; p={RFC_8463}")],
+)
+def test_signed_messages_of_the_standards_verify_with_our_records(head: bytes, value: str) -> None:
+    message = (head + SIGNED_REST).replace(b"\n", b"\r\n")
+    record = dkim.key_record("example.com", "brisbane", value)
+    assert dkimpy.verify(message, dnsfunc=lambda *_a, **_k: b"".join(record.wire_strings()))
+
+
 def test_revoked_record_keeps_the_name_and_loses_the_key() -> None:
     record = dkim.revoked_record("example.com", "s202611a")
     assert (record.name, record.value) == ("s202611a._domainkey.example.com", "v=DKIM1; p=")

@@ -140,6 +140,22 @@ def test_fault_of_a_name_is_told(zones: Zones, wanted: list[str]) -> None:
     assert checked(zones) == wanted
 
 
+def test_delegated_reverse_name_is_followed() -> None:
+    """RFC 2317: the PTR record may stand behind an alias."""
+
+    async def ask(name: str, rdtype: str) -> Answer:
+        aliases = ("1.0-25.2.0.192.in-addr.arpa",) if rdtype == "PTR" else ()
+        return Answer(
+            name,
+            rdtype,
+            Outcome.FOUND,
+            (HOST if rdtype == "PTR" else "192.0.2.1",),
+            aliases=aliases,
+        )
+
+    assert asyncio.run(check_ptr("192.0.2.1", HOST, ask)) == ()
+
+
 def test_name_of_one_tenant_is_not_for_a_shared_address() -> None:
     assert checked(GOOD, tenant_zones=("panel.example",)) == ["tenant_name"]
     assert checked(GOOD, tenant_zones=("el.example",)) == []
