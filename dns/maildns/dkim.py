@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from maildns.errors import BadRecord, NoSelectorLeft
 from maildns.findings import Finding, Severity
 from maildns.records import Record
-from maildns.tags import BLANK, split_tags
+from maildns.tags import BLANK, split_tags, version_fault
 
 RSA_BITS = 2048  # RFC 8301, 3.2: what signers should use
 MIN_RSA_BITS = 1024  # and below which a key is void
@@ -226,10 +226,6 @@ def _rsa_bits(key: KeyRecord) -> int:
 
 
 def _broken(text: str, reason: str) -> Finding:
-    code = reason
-    if "\\;" in text:
-        code = "escaped"
-    elif reason == "version":
-        version = dict(split_tags(text)).get("v") or ""
-        code = {"DKIM1": "version_not_first", "dkim1": "version_case"}.get(version, reason)
+    wrong_start = reason == "version" or "\\;" in text
+    code = version_fault(text, "DKIM1") if wrong_start else reason
     return Finding(code, text, _RFC_OF_REASON[reason], Severity.ERROR)

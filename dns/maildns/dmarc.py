@@ -10,7 +10,7 @@ from enum import StrEnum
 from maildns.errors import BadRecord
 from maildns.findings import Finding, Severity
 from maildns.records import Record
-from maildns.tags import encoded_uri, is_report_uri, split_tags
+from maildns.tags import encoded_uri, is_report_uri, split_tags, version_fault
 
 _KNOWN = frozenset({"v", "p", "sp", "np", "t", "psd", "adkim", "aspf", "fo", "rua", "ruf"})
 _REMOVED = frozenset({"pct", "rf", "ri"})  # RFC 9989, C.5.2
@@ -206,21 +206,12 @@ def lint_dmarc(texts: Sequence[str]) -> tuple[Finding, ...]:
     if len(valid) > 1:
         found.append(Finding("several", str(len(valid)), "9989 4.10", Severity.ERROR))
     for text in meant:
-        found += _tag_findings(text) if text in valid else [_version_finding(text)]
+        if text in valid:
+            found += _tag_findings(text)
+        else:
+            code = version_fault(text, "DMARC1")
+            found.append(Finding(code, text, "9989 4.7", Severity.ERROR))
     return tuple(found)
-
-
-def _version_finding(text: str) -> Finding:
-    """Why a text that means to be a DMARC record is none."""
-    tags = _first_values(text)
-    code = "version"
-    if "\\;" in text:
-        code = "escaped"
-    elif tags.get("v") == "DMARC1":
-        code = "version_not_first"
-    elif tags.get("v", "").lower() == "dmarc1":
-        code = "version_case"
-    return Finding(code, text, "9989 4.7", Severity.ERROR)
 
 
 def _tag_findings(text: str) -> list[Finding]:

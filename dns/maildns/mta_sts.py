@@ -12,7 +12,7 @@ from maildns.errors import BadRecord
 from maildns.findings import Finding, Severity
 from maildns.names import is_host_name
 from maildns.records import Record
-from maildns.tags import versioned_fields
+from maildns.tags import version_fault, versioned_fields
 
 MAX_AGE_SECONDS = 31_557_600  # RFC 8461, 3.2: a year
 MAX_POLICY_OCTETS = 65_536  # RFC 8461, 3.3 suggests 64 KB
@@ -145,17 +145,9 @@ def lint_mta_sts(texts: Sequence[str]) -> tuple[Finding, ...]:
         try:
             parse_mta_sts(text)
         except BadRecord as error:
-            code = _version_code(text) if error.reason == "version" else error.reason
+            code = version_fault(text, _VERSION) if error.reason == "version" else error.reason
             found.append(Finding(code, text, "8461 3.1", Severity.ERROR))
     return tuple(found)
-
-
-def _version_code(text: str) -> str:
-    if "\\;" in text:
-        return "escaped"
-    if text.lower().startswith("v=stsv1;"):
-        return "version_case"
-    return "version_not_first" if "v=STSv1" in text[1:] else "version"
 
 
 def lint_policy(text: str, mx_hosts: Sequence[str]) -> tuple[Finding, ...]:

@@ -51,6 +51,16 @@ def _field(part: str) -> tuple[str, str]:
     return name, value
 
 
+def version_fault(text: str, version: str) -> str:
+    """Why a text that means to be a record of `version` is none, as the code of a finding."""
+    found = dict(reversed(split_tags(text))).get("v") or ""
+    if "\\;" in text:
+        return "escaped"
+    if found == version:
+        return "version_not_first"
+    return "version_case" if found.lower() == version.lower() else "version"
+
+
 def mailto(address: str) -> str:
     """The URI of a mail address, with whatever a record would misread %-encoded."""
     return encoded_uri(f"mailto:{quote(address, safe=_ADDRESS_SAFE, errors='replace')}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from maildns.errors import BadRecord
 from maildns.findings import Finding, Severity
 from maildns.records import Record
-from maildns.tags import encoded_uri, is_report_uri, versioned_fields
+from maildns.tags import encoded_uri, is_report_uri, version_fault, versioned_fields
 
 _VERSION = "TLSRPTv1"
 _EXTENSION_VALUE = re.compile(r"[!-:<>-~]+")
@@ -57,18 +57,10 @@ def _findings(text: str) -> list[Finding]:
     try:
         uris = parse_tls_rpt(text)
     except BadRecord as error:
-        code = _version_code(text) if error.reason == "version" else error.reason
+        code = version_fault(text, _VERSION) if error.reason == "version" else error.reason
         return [Finding(code, text, "8460 3", Severity.ERROR)]
     return [
         Finding("scheme", uri, "8460 3", Severity.WARNING)
         for uri in uris
         if not uri.lower().startswith(_SCHEMES)
     ]
-
-
-def _version_code(text: str) -> str:
-    if "\\;" in text:
-        return "escaped"
-    if text.lower().startswith("v=tlsrptv1;"):
-        return "version_case"
-    return "version_not_first" if "v=TLSRPTv1" in text[1:] else "version"
