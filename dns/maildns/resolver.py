@@ -127,11 +127,15 @@ class Resolver:
         """
         try:
             async with asyncio.timeout(self.settings.deadline_seconds):
-                return await self._servers_of(zone, 0)
+                servers = await self._servers_of(zone, 0)
         except TimeoutError:
             raise LookupFailed(zone, "timeout") from None
         except _Failed as failed:
             raise LookupFailed(zone, failed.reason) from None
+        if not self._overriding(zone) and any("." not in each.zone[:-1] for each in servers):
+            # The servers of a top-level domain only say that nothing is delegated.
+            raise LookupFailed(zone, "no_delegation")
+        return servers
 
     def ask_server(self, server: Server) -> Ask:
         """Ask one authoritative server; an alias or delegation away from it is followed."""
@@ -330,8 +334,8 @@ class Resolver:
             answer = Answer(name, rdtype, Outcome.FOUND, values, ttl, tuple(aliases))
             return answer, True
         outcome = Outcome.NO_NAME if reply.rcode() == dns.rcode.NXDOMAIN else Outcome.NO_DATA
-        ttl = min([*ttls, _negative_ttl(reply)])
         at_end = not aliases or _speaks_for(reply, at)
+        ttl = min([*ttls, _negative_ttl(reply)] if at_end else ttls)
         return Answer(name, rdtype, outcome, (), ttl, tuple(aliases)), at_end
 
     def _values(self, rrset: dns.rrset.RRset) -> tuple[str, ...]:
@@ -396,7 +400,7 @@ class Resolver:
                 raise _Failed("lame")
             inner = _zone_that_speaks(reply, cut)
             if inner in (cut, wanted):
-                return self._delegated_only(cut, servers)
+                return servers
             wanted = inner  # the same server also holds a zone below: what are its servers?
         raise _Failed("lame")
 
@@ -409,12 +413,6 @@ class Resolver:
     def _remember_top_level(self, cut: str, servers: tuple[Server, ...]) -> None:
         if "." not in cut:
             self._top_levels.put(cut, servers, KEPT_SECONDS)
-
-    def _delegated_only(self, cut: str, servers: tuple[Server, ...]) -> tuple[Server, ...]:
-        """A zone; but the servers of a top-level domain only say that nothing is delegated."""
-        if "." not in cut.rstrip("."):
-            raise _Failed("no_delegation")
-        return servers
 
     async def _first_reply(self, servers: Sequence[Server], name: str) -> dns.message.Message:
         failed = _Failed("lame")
@@ -464,7 +462,8 @@ class Resolver:
         addresses = tuple(value for answer in answers for value in answer.values[:MAX_ADDRESSES])
         if not addresses and answers[0].outcome is Outcome.UNREACHABLE:
             raise _Failed(answers[0].reason)
-        self._addresses.put(name, addresses, min(answer.ttl_seconds for answer in answers))
+        ttls = [answer.ttl_seconds for answer in answers if answer.values]
+        self._addresses.put(name, addresses, min(ttls, default=0))
         return addresses
 
     async def _address_answer(self, name: str, rdtype: str, depth: int) -> Answer:
