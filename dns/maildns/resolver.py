@@ -7,6 +7,7 @@ server is authoritative. All else is unreachable with a reason, and never "there
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import re
 import socket
@@ -55,6 +56,7 @@ ROOTS = (
 _T = TypeVar("_T")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _FINAL_DOT = re.compile(r"(?<=[^ ])\.\Z")
+_NOT_SHOWN = re.compile(r"[^ -\[\]-~]")
 _NAME_VALUED = frozenset({"CNAME", "MX", "NS", "PTR", "SRV"})
 _RCODES = {dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused", dns.rcode.NOTAUTH: "lame"}
 
@@ -102,13 +104,11 @@ class _Failed(Exception):
 
 def shown(text: str) -> str:
     """Text of an answer for people: what is no printable ASCII as in RFC 1035, 5.1 (`\\000`)."""
-    return "".join(_shown_octet(char) for char in text)
+    return _NOT_SHOWN.sub(_escape, text)
 
 
-def _shown_octet(char: str) -> str:
-    if char == "\\":
-        return "\\\\"
-    return char if " " <= char <= "~" else f"\\{ord(char):03d}"
+def _escape(found: re.Match[str]) -> str:
+    return "\\\\" if found[0] == "\\" else f"\\{ord(found[0]):03d}"
 
 
 class Resolver:
@@ -276,17 +276,19 @@ class Resolver:
         colours the reason.
         """
         self.questions_sent += 1
-        expiration = time.time() + self.settings.timeout_seconds
         reason = "timeout"
         try:
-            async with await _udp_socket(address, port) as sock:
+            async with (
+                asyncio.timeout(self.settings.timeout_seconds),
+                await _udp_socket(address, port) as sock,
+            ):
                 await sock.sendto(query.to_wire(), None, None)
                 for _stray in range(MAX_STRAYS):
-                    reply = await _datagram(sock, expiration)
+                    reply = await _datagram(sock)
                     if reply is not None and query.is_response(reply):
                         return reply
                     reason = "malformed"
-        except dns.exception.Timeout:
+        except TimeoutError:
             pass
         except OSError as error:
             raise _Failed(_reason_of(error)) from error
@@ -513,17 +515,13 @@ async def _udp_socket(address: str, port: int) -> Any:
     return await backend.make_socket(family, socket.SOCK_DGRAM, 0, None, (address, port))
 
 
-async def _datagram(sock: Any, expiration: float) -> dns.message.Message | None:
+async def _datagram(sock: Any) -> dns.message.Message | None:
     """The next message, None if it cannot be read; a truncated one as far as it goes."""
     reply: dns.message.Message
     try:
-        reply, _at, _sender = await dns.asyncquery.receive_udp(
-            sock, None, expiration, raise_on_truncation=True
-        )
+        reply, _at, _sender = await dns.asyncquery.receive_udp(sock, raise_on_truncation=True)
     except dns.message.Truncated as error:
         reply = error.kwargs["message"]
-    except dns.exception.Timeout:
-        raise
     except (dns.exception.DNSException, ValueError):
         return None
     return reply
@@ -533,6 +531,7 @@ def _reason_of(error: OSError) -> str:
     return "refused" if isinstance(error, ConnectionError) else "timeout"
 
 
+@functools.lru_cache(1024)  # a name goes to each server, and is compared with what comes back
 def _to_name(name: str) -> dns.name.Name:
     try:
         return dns.name.from_text(name.encode("ascii").decode())
