@@ -9,9 +9,11 @@ cd "$(dirname "$0")/../.."
 purpose=${1:-run}
 
 packages="python3 python3-venv openssl postfix postfix-sqlite dovecot-core dovecot-imapd dovecot-pop3d
-dovecot-lmtpd dovecot-sieve dovecot-managesieved dovecot-sqlite rspamd postsrsd redis-server gettext"
+dovecot-lmtpd dovecot-sieve dovecot-managesieved dovecot-sqlite rspamd postsrsd redis-server gettext
+knot knot-dnsutils"
 if [ "$purpose" = test ]; then
-  packages="$packages postgresql chromium swaks isync fetchmail msmtp curl"
+  packages="$packages postgresql chromium swaks isync fetchmail msmtp curl knot-dnssecutils
+bind9-utils opendkim-tools pdns-server pdns-backend-sqlite3 iproute2"
 fi
 
 installed() {
