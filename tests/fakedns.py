@@ -43,6 +43,9 @@ class FakeResolver:
 
         return ask
 
+    def recursive(self) -> Ask:
+        return self.ask_server(Server(next(iter(self.servers)), ("192.0.2.1",), 53, self.zone))
+
 
 def _answer(data: Data, name: str, rdtype: str) -> Answer:
     aliases: list[str] = []

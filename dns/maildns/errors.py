@@ -50,3 +50,50 @@ class LookupFailed(DnsError):
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
+
+
+class BadOption(DnsError):
+    """Something that a provider is reached with is missing or is none; `reason` is a code."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"{option}: {reason}")
+        self.option = option
+        self.reason = reason
+
+
+class ProviderError(DnsError):
+    """`reason` is a code; `fact` belongs to it, such as the status of an HTTP answer.
+
+    Neither ever holds what the provider said in words, in which there may be credentials.
+    """
+
+    def __init__(self, reason: str, fact: str = "") -> None:
+        super().__init__(f"{reason} {fact}".rstrip())
+        self.reason = reason
+        self.fact = fact
+
+
+class ProviderRefused(ProviderError):
+    """Who holds the zone said no, and nothing was written.
+
+    For the credentials: bad_key (unknown, or not one for this), bad_signature, bad_time,
+    bad_credentials, login_or_zone, bad_options. For the zone: no_such_zone, not_allowed,
+    outside_zone, no_updates. For what was to be written: changed_meanwhile, too_big, rejected,
+    not_as_written.
+    """
+
+
+class ProviderUnreachable(ProviderError):
+    """No answer, or none that can be trusted: what became of a write is not known.
+
+    timeout, refused (no connection), malformed, unsigned, server_error, rate_limited, failed.
+    """
+
+
+class HalfDone(ProviderError):
+    """The first `done` edits are written; `cause` ended the one after them, perhaps midway."""
+
+    def __init__(self, done: int, cause: ProviderError) -> None:
+        super().__init__(cause.reason, cause.fact)
+        self.done = done
+        self.cause = cause

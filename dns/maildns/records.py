@@ -49,7 +49,7 @@ class Record:
             raise BadRecord("type")
         if not _PRINTABLE.fullmatch(self.value):
             raise BadRecord("value")
-        if self.type != "TXT" and _value_of(_rdata(self.type, self.value)) != self.value:
+        if self.type != "TXT" and value_of(_rdata(self.type, self.value)) != self.value:
             raise BadRecord("value")
         if not 0 <= self.ttl_seconds <= MAX_TTL_SECONDS:
             raise BadRecord("ttl")
@@ -62,23 +62,23 @@ class Record:
 
     def wire(self) -> bytes:
         """The RDATA of RFC 1035, 3.2.1, its names not compressed."""
-        return bytes(_rdata(self.type, self._zone_value()).to_wire() or b"")
+        return bytes(_rdata(self.type, self.zone_value()).to_wire() or b"")
 
     def form_value(self) -> str:
         """The value as a hoster's form takes it: whole, and in quotes only where it needs them."""
         if self.type == "TXT" and (self.value[:1] == '"' or self.value != self.value.strip()):
-            return self._zone_value()
+            return self.zone_value()
         return self.value
 
     def zone_line(self) -> str:
         """The line of a zone file (RFC 1035, 5.1)."""
-        return f"{self.name}. {self.ttl_seconds} IN {self.type} {self._zone_value()}"
+        return f"{self.name}. {self.ttl_seconds} IN {self.type} {self.zone_value()}"
 
     def short_name(self, zone: str) -> str:
         """The name as many hosters want it: without the zone; @ for the zone itself."""
         return "@" if self.name == zone else self.name.removesuffix(f".{zone}")
 
-    def _zone_value(self) -> str:
+    def zone_value(self) -> str:
         if self.type == "TXT":
             return " ".join(f'"{_escaped(part)}"' for part in self.wire_strings())
         return _rdata(self.type, self.value).to_text()
@@ -94,7 +94,7 @@ def parse_zone_line(line: str) -> Record:
         raise BadRecord("zone_line")
     rrset = found[0]
     name = rrset.name.to_text(omit_final_dot=True).lower()
-    return Record(name, dns.rdatatype.to_text(rrset.rdtype), _value_of(rrset[0]), rrset.ttl)
+    return Record(name, dns.rdatatype.to_text(rrset.rdtype), value_of(rrset[0]), rrset.ttl)
 
 
 def parse_form_value(kind: str, text: str) -> str:
@@ -105,7 +105,7 @@ def parse_form_value(kind: str, text: str) -> str:
     text = text.strip(" \t\r\n")
     if kind == "TXT" and not (text[:1] == '"' and text[-1:] == '"'):
         return text
-    return _value_of(_rdata(kind, text))
+    return value_of(_rdata(kind, text))
 
 
 def parse_wire(name: str, kind: str, octets: bytes, ttl_seconds: int = 3600) -> Record:
@@ -114,7 +114,7 @@ def parse_wire(name: str, kind: str, octets: bytes, ttl_seconds: int = 3600) -> 
         rdata = dns.rdata.from_wire("IN", kind, octets, 0, len(octets))
     except (dns.exception.DNSException, ValueError) as error:
         raise BadRecord("wire") from error
-    return Record(name, kind, _value_of(rdata), ttl_seconds)
+    return Record(name, kind, value_of(rdata), ttl_seconds)
 
 
 def _escaped(part: bytes) -> str:
@@ -130,7 +130,7 @@ def _rdata(kind: str, text: str) -> dns.rdata.Rdata:
         raise BadRecord("value") from error
 
 
-def _value_of(rdata: dns.rdata.Rdata) -> str:
+def value_of(rdata: dns.rdata.Rdata) -> str:
     """The one spelling of a value that a Record takes."""
     if isinstance(rdata, TXT):
         # Latin-1 takes any octet: a Record refuses those that are no printable ASCII.

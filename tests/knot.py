@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import dns.exception
@@ -17,11 +17,22 @@ NAMES_LAST = {"CNAME", "MX", "NS", "PTR", "SRV"}
 
 
 class Knot:
-    """Starts knotd on `addresses` and one port, with its files in `folder`; ends by its pid."""
+    """Starts knotd on `addresses` and one port, with its files in `folder`; ends by its pid.
+
+    `sections` are lines of the configuration before the zones, as for a key; `zone_lines` such
+    as "acl: update" belong to each zone. A zone without text comes by transfer.
+    """
 
     def __init__(
-        self, folder: Path, addresses: Iterable[str], zones: dict[str, str], port: int = 0
+        self,
+        folder: Path,
+        addresses: Iterable[str],
+        zones: dict[str, str],
+        port: int = 0,
+        sections: Sequence[str] = (),
+        zone_lines: Sequence[str] = (),
     ) -> None:
+        self.sections, self.zone_lines = sections, zone_lines
         self.addresses = tuple(addresses)
         self.port = port or free_port(self.addresses)
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,6 +57,7 @@ class Knot:
             "log:",
             "  - target: stdout",
             "    any: warning",
+            *self.sections,
             "template:",
             "  - id: default",
             "    zonefile-sync: -1",
@@ -55,8 +67,10 @@ class Knot:
         ]
         for number, (zone, text) in enumerate(zones.items()):
             file = folder / f"{number}.zone"
-            file.write_text(text)
             lines += [f"  - domain: {zone}", f"    file: {file}"]
+            lines += [f"    {line}" for line in self.zone_lines]
+            if text:
+                file.write_text(text)
         configuration = folder / "knot.conf"
         configuration.write_text("\n".join(lines) + "\n")
         return configuration
