@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 
@@ -28,6 +29,21 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a host is meant by a pattern: a name where # is a number of at most four digits.
+
+    A pattern with a dot in front means all hosts below that name. Only whole labels are equal:
+    evil-example.com is not below .example.com.
+    """
+    return name.isascii() and bool(_pattern(pattern).fullmatch(name.lower().removesuffix(".")))
+
+
+@functools.lru_cache(512)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    rest = re.escape(pattern.removeprefix(".")).replace(r"\#", "[0-9]{1,4}")
+    return re.compile(rf"(?:[a-z0-9_-]+\.)+{rest}" if pattern.startswith(".") else rest)
 
 
 def autoconfig_records(zone: str, host: str) -> tuple[Record, Record]:
