@@ -93,6 +93,14 @@ def public_record(private_pem: str) -> str:
     return f"v=DKIM1; k={algorithm}; p={base64.b64encode(octets).decode('ascii')}"
 
 
+def signer_form(private_pem: str) -> str:
+    """The private key as Rspamd takes it: RSA as it is, Ed25519 as its seed in base64."""
+    key = load_pem_private_key(private_pem.encode(), password=None)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return base64.b64encode(key.private_bytes_raw()).decode("ascii")
+    return private_pem
+
+
 def _spki(key: rsa.RSAPublicKey) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
