@@ -98,10 +98,7 @@ class MailHost(Trial):
 
     def start(self) -> None:
         if self.sink is None:
-            self.sink = subprocess.Popen(
-                [sys.executable, "deploy/trial/outside.py", str(self.sink_port), self.facts["outside"]],
-                cwd=CHECKOUT,
-            )  # fmt: skip
+            self.start_sink()
         log = self.base / "mailside.out"
         with log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -115,6 +112,13 @@ class MailHost(Trial):
             return (self.home / "run" / "ready").exists()
 
         until(ready, seconds=90, what=f"the services; see {log}")
+
+    def start_sink(self) -> None:
+        """The outside, which takes all mail; a test may end it for a while."""
+        self.sink = subprocess.Popen(
+            [sys.executable, "deploy/trial/outside.py", str(self.sink_port), self.facts["outside"]],
+            cwd=CHECKOUT,
+        )
 
     def stop(self) -> None:
         if self.process is not None and self.process.stdin is not None:
@@ -187,7 +191,7 @@ class MailHost(Trial):
     # --- filling --------------------------------------------------------------------------------
 
     def call(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        request = {"v": 1, "id": 1, "verb": verb, **arguments}
+        request = {"v": 2, "id": 1, "verb": verb, **arguments}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
             stream.settimeout(40)
             stream.connect(str(self.home / "run/agent/agent.sock"))
@@ -251,7 +255,8 @@ class _PlainImap(imaplib.IMAP4):
 def domain(number: int, name: str, **fields: Any) -> Row:
     return {
         "kind": "domain", "key": str(number), "domain_id": number, "name": name, "state": "active",
-        "canonical_id": None, "catch_all": None, "postmaster": "alice@outside.example", **fields,
+        "canonical_id": None, "catch_all": None, "postmaster": "alice@outside.example", "elsewhere": False,
+        **fields,
     }  # fmt: skip
 
 

@@ -31,10 +31,13 @@ _RESERVED = "('postmaster', 'abuse', 'hostmaster', 'webmaster', 'security')"
 
 
 def _place(join: str, target: str) -> str:
-    """Join where an address lies: t its domain, u the one with the names, b its row."""
+    """Join where an address lies: t its domain, u the one with the names, b its row.
+
+    A domain whose mail goes elsewhere has no t: what is in it is outside.
+    """
     local_part = f"substr({target}, 1, min(instr({target} || '+', '+'), instr({target}, '@')) - 1)"
     return (
-        f"{join} domain t ON t.name = substr({target}, instr({target}, '@') + 1)"
+        f"{join} receiving t ON t.name = substr({target}, instr({target}, '@') + 1)"
         f" {join} domain u ON u.id = coalesce(t.canonical_id, t.id)"
         f" LEFT JOIN address b ON b.domain_id = u.id AND b.state <> 'trash'"
         f" AND b.local_part = {local_part}"

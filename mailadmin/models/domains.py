@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from typing import ClassVar
 
@@ -18,8 +19,23 @@ from mailadmin.models.hosts import MailHost
 from mailadmin.models.states import State
 
 
+def make_nonce() -> str:
+    return secrets.token_hex(16)
+
+
 class DomainQuerySet(models.QuerySet["Domain"]):
     def visible_to(self, actor: Actor) -> DomainQuerySet:
+        return self._within_reach_of(actor).living()
+
+    def deleted_of(self, actor: Actor) -> DomainQuerySet:
+        """The deleted ones that the actor can still bring back."""
+        return self._within_reach_of(actor).exclude(deleted_at=None)
+
+    def living(self) -> DomainQuerySet:
+        """Those that are not deleted; a deleted one rests before its name is free."""
+        return self.filter(deleted_at=None)
+
+    def _within_reach_of(self, actor: Actor) -> DomainQuerySet:
         if actor.is_operator and actor.account is None:
             return self
         if actor.account is None:
@@ -30,6 +46,15 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         if actor.domain_id is not None:
             own &= Q(pk=actor.domain_id)
         return self.filter(own)
+
+
+class StsMode(models.TextChoices):
+    """The policy of RFC 8461, 3.2; `off` has no record, and is reached through `none`."""
+
+    OFF = "off", _("off")
+    TESTING = "testing", _("testing")
+    ENFORCE = "enforce", _("enforced")
+    NONE = "none", _("being withdrawn")
 
 
 class Domain(models.Model):
@@ -75,6 +100,18 @@ class Domain(models.Model):
         verbose_name=_("on the word of"),
     )
     held_at = models.DateTimeField(_("held since"), default=timezone.now)
+    # What makes the token of its TXT proof one of this account and time; empty by a word.
+    proof_nonce = models.CharField(max_length=32, blank=True, editable=False)
+    # The name rests from then on: no host knows it, nobody else can hold it, it can come back.
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True, editable=False)
+    # Its mail still goes to the host that its MX names: it is being moved to us.
+    mail_elsewhere = models.BooleanField(_("mail elsewhere for now"), default=False)
+    sts_mode = models.CharField(
+        _("MTA-STS"), max_length=7, choices=StsMode.choices, default=StsMode.TESTING
+    )
+    # The id of the record follows it; and since when nothing spoke against `enforce`.
+    sts_changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    sts_clean_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[models.Manager[Domain]] = DomainQuerySet.as_manager()
 
@@ -97,15 +134,49 @@ class Domain(models.Model):
     def display_name(self) -> str:
         return naming.display_domain(self.name)
 
+    @property
+    def is_received(self) -> bool:
+        """Whether its host takes its mail; an alias domain goes where its domain goes."""
+        return not self.mail_elsewhere and not (self.canonical and self.canonical.mail_elsewhere)
+
+
+class DomainClaimQuerySet(models.QuerySet["DomainClaim"]):
+    def visible_to(self, actor: Actor) -> DomainClaimQuerySet:
+        if actor.is_operator and actor.account is None:
+            return self
+        if actor.account is None or actor.domain_id is not None:
+            return self.none()
+        own = Q(account_id=actor.account.pk)
+        if actor.account.is_reseller:
+            own |= Q(account__parent_id=actor.account.pk)
+        return self.filter(own)
+
 
 class DomainClaim(models.Model):
     """Somebody says that a domain is his. A claim reaches no host and blocks nobody."""
 
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting for the proof")
+        # Proved, but somebody else holds the name: the operator decides.
+        CONTESTED = "contested", _("proved, held by another account")
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=253)
     account = models.ForeignKey(
         Account, models.CASCADE, related_name="claims", verbose_name=_("account")
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    nonce = models.CharField(max_length=32, default=make_nonce, editable=False)
+    state = models.CharField(
+        _("state"), max_length=9, choices=State.choices, default=State.WAITING, editable=False
+    )
+    created_at = models.DateTimeField(_("claimed at"), default=timezone.now, editable=False)
+    # The last look at the proof: maildns.check.ZoneReport as JSON.
+    report = models.JSONField(null=True, blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    next_check_at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[models.Manager[DomainClaim]] = DomainClaimQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("domain claim")
@@ -116,3 +187,13 @@ class DomainClaim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.account})"
+
+    @property
+    def display_name(self) -> str:
+        return naming.display_domain(self.name)
+
+    @property
+    def is_being_checked(self) -> bool:
+        return self.asked_at is not None and (
+            self.checked_at is None or self.checked_at < self.asked_at
+        )

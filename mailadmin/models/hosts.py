@@ -36,6 +36,16 @@ class MailHost(models.Model):
     # What a mail client is told: {"imaps": ["imap.example.net", 993], …}.
     client_settings = models.JSONField(_("settings for mail clients"), default=dict, blank=True)
 
+    # What it sends from: ["192.0.2.1", "2001:db8::1"]. Its name is that of its HELO.
+    addresses = models.JSONField(
+        _("sending addresses"), default=list, blank=True,
+        help_text=_('As a list: ["192.0.2.1", "2001:db8::1"]'),
+    )  # fmt: skip
+    # The last look at what a mail server needs: maildns.readiness.ReadinessReport as JSON.
+    readiness = models.JSONField(null=True, blank=True, editable=False)
+    readiness_at = models.DateTimeField(null=True, blank=True, editable=False)
+    readiness_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     generation = models.PositiveBigIntegerField(default=0)
     epoch = models.CharField(max_length=36, blank=True, default="")
     applied_generation = models.PositiveBigIntegerField(default=0)
@@ -67,6 +77,12 @@ class MailHost(models.Model):
     def lag(self) -> int:
         """How many changes the host has not acknowledged."""
         return self.generation - self.applied_generation
+
+    @property
+    def is_being_checked(self) -> bool:
+        return self.readiness_asked_at is not None and (
+            self.readiness_at is None or self.readiness_at < self.readiness_asked_at
+        )
 
     @property
     def is_stopped(self) -> bool:

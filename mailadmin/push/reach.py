@@ -11,16 +11,33 @@ from mailadmin.models.states import State
 from mailadmin.push import render
 
 TAKING = (State.ACTIVE, State.LOGIN_OFF)
+TAKEN, UNKNOWN, BEING_MOVED = 250, 550, 450
 
 
 def is_served(domain: Domain) -> bool:
     return render.effective_state(domain) in TAKING
 
 
+def reply_to(address: Address) -> int:
+    """What RCPT for this address is answered with."""
+    return _reply(address.domain, taken=accepts(address))
+
+
+def reply_to_unknown(domain: Domain) -> int:
+    """What RCPT for a name that nobody has is answered with."""
+    return _reply(domain, taken=takes_unknown(domain))
+
+
+def _reply(domain: Domain, *, taken: bool) -> int:
+    if not domain.is_received:
+        return BEING_MOVED
+    return TAKEN if taken else UNKNOWN
+
+
 def accepts(address: Address) -> bool:
     """Whether RCPT for this address is answered with 250."""
     domain = address.domain
-    if not is_served(domain):
+    if not domain.is_received or not is_served(domain):
         return False
     if address.state == State.TRASH:
         # An address in the trash is as unknown as one that never was.
@@ -34,6 +51,8 @@ def accepts(address: Address) -> bool:
 
 def takes_unknown(domain: Domain) -> bool:
     """Whether mail to a name that nobody has is accepted: by a catch-all that somebody reads."""
+    if not domain.is_received:
+        return False
     serving = domain.canonical or domain
     return bool(serving.catch_all) and is_served(domain) and is_read(serving.catch_all)
 
@@ -41,6 +60,7 @@ def takes_unknown(domain: Domain) -> bool:
 def is_read(email: str) -> bool:
     """Whether mail to this address ends with somebody: in a mailbox here, or outside.
 
+    A domain whose mail still goes to its former provider is outside.
     Ways are walked to their end; one that leads in circles reaches nobody.
     """
     seen: set[str] = set()
@@ -61,7 +81,7 @@ def _one_step(email: str) -> tuple[bool, list[str]]:
     """Whether the way ends here with a reader, and where else it leads."""
     local_part, _at, name = email.rpartition("@")
     domain = render.domains().select_related("canonical").filter(name=name).first()
-    if domain is None:
+    if domain is None or not domain.is_received:
         return True, []
     home = domain.canonical or domain
     if not is_served(domain) or not is_served(home):

@@ -14,6 +14,7 @@ from django.db.models import Prefetch, QuerySet
 from mailadmin import crypto
 from mailadmin.models import Address, Alias, Domain, HostRow
 from mailadmin.models.states import State, strictest
+from maildns.dkim import signer_form
 from maildns.models import DkimKey
 
 
@@ -30,6 +31,7 @@ class WireRow(TypedDict, total=False):
     canonical_id: int | None
     catch_all: str | None
     postmaster: str | None
+    elsewhere: bool
     local_part: str
     type: str
     storage_id: str
@@ -75,17 +77,19 @@ def _payload(row: HostRow, made: dict[tuple[str, str], WireRow]) -> WireRow:
 
 
 def domains() -> QuerySet[Domain]:
-    return Domain.objects.select_related("account__parent__parent")
+    return Domain.objects.filter(deleted_at=None).select_related("account__parent__parent")
 
 
 def addresses() -> QuerySet[Address]:
     """Addresses with all that `address_row` reads, in a constant number of queries."""
-    return Address.objects.select_related(
-        "domain", "mailbox", "alias__mailbox__address__domain"
-    ).prefetch_related(
-        "targets",
-        "mailbox__credentials",
-        Prefetch("mailbox__aliases", Alias.objects.select_related("address__domain")),
+    return (
+        Address.objects.filter(domain__deleted_at=None)
+        .select_related("domain", "mailbox", "alias__mailbox__address__domain")
+        .prefetch_related(
+            "targets",
+            "mailbox__credentials",
+            Prefetch("mailbox__aliases", Alias.objects.select_related("address__domain")),
+        )
     )
 
 
@@ -104,6 +108,7 @@ def domain_row(domain: Domain) -> WireRow:
         "canonical_id": domain.canonical_id,
         "catch_all": domain.catch_all or None,
         "postmaster": postmaster_of(domain),
+        "elsewhere": domain.mail_elsewhere,
     }
 
 
@@ -164,7 +169,7 @@ def send_as(address: Address) -> list[str]:
 def dkim_rows(keys: QuerySet[DkimKey]) -> list[WireRow]:
     keys = keys.select_related("zone")
     domain_of = dict(
-        Domain.objects.filter(zone__in={key.zone_id for key in keys}).values_list("zone_id", "pk")
+        domains().filter(zone__in={key.zone_id for key in keys}).values_list("zone_id", "pk")
     )
     return [dkim_row(key, domain_of[key.zone_id]) for key in keys if key.zone_id in domain_of]
 
@@ -177,7 +182,7 @@ def dkim_row(key: DkimKey, domain_id: int) -> WireRow:
         "domain": key.zone.name,
         "selector": key.selector,
         "algorithm": key.algorithm,
-        "private_key": crypto.unseal(key.private_key_sealed).decode()
+        "private_key": signer_form(crypto.unseal(key.private_key_sealed).decode())
         if key.private_key_sealed
         else "",
         "signing": key.state == DkimKey.State.SIGNING,

@@ -15,7 +15,8 @@ Row = dict[str, Any]
 def domain(number: int = 1, name: str = "example.test", **fields: Any) -> Row:
     return {
         "kind": "domain", "key": str(number), "domain_id": number, "name": name, "state": "active",
-        "canonical_id": None, "catch_all": None, "postmaster": "a@outside.example", **fields,
+        "canonical_id": None, "catch_all": None, "postmaster": "a@outside.example", "elsewhere": False,
+        **fields,
     }  # fmt: skip
 
 

@@ -7,13 +7,14 @@ import json
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from agentproc import AgentProcess
+from agentproc import CHECKOUT, AgentProcess
 from rowmaker import (
     HASH,
     batch,
@@ -157,7 +158,7 @@ def kill_when_it_writes(agent: AgentProcess, delay: float) -> None:
 
 
 def test_f02_batch_cut_in_transfer_changes_nothing(own_agent) -> None:
-    line = json.dumps({"v": 1, "id": 1, "verb": "apply", **batch(own_agent, domain())}).encode()
+    line = json.dumps({"v": 2, "id": 1, "verb": "apply", **batch(own_agent, domain())}).encode()
     for length in (1, len(line) // 2, len(line)):
         with own_agent.connect() as stream:
             stream.sendall(line[:length])
@@ -181,6 +182,33 @@ def test_files_of_a_newer_agent_are_left_alone(own_agent) -> None:
     own_agent.kill()
     with pytest.raises(AssertionError, match="newer agent"):
         own_agent.start()
+
+
+def test_files_of_the_first_schema_are_brought_up_to_date(own_agent) -> None:
+    """What they hold stays, and its mail is taken here as before."""
+    send(own_agent, domain(), mailbox(1, "info"))
+    digests = own_agent.call("digest")["digests"]
+    own_agent.kill()
+    path = own_agent.state / "lookup/lookup.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "DROP VIEW receiving; ALTER TABLE domain DROP COLUMN elsewhere; UPDATE meta SET schema = 1"
+        )
+    with sqlite3.connect(":memory:") as first:
+        first.executescript((CHECKOUT / "deploy/mailhost/schema/lookup.sql").read_text())
+        query = "SELECT name FROM pragma_table_info('domain')"
+        columns = first.execute(query).fetchall()
+    assert own_agent.rows("lookup", query) == columns, "as the first agent made it"
+    for _time in range(2):
+        own_agent.restart()
+        assert own_agent.rows("lookup", "SELECT schema FROM meta") == [(2,)]
+        assert own_agent.rows("lookup", "SELECT name, elsewhere FROM receiving") == [
+            ("example.test", 0)
+        ]
+        assert own_agent.call("digest")["digests"] == digests
+    assert verdicts(send(own_agent, domain(elsewhere=True))) == {"1": "ok"}
+    assert own_agent.rows("lookup", "SELECT * FROM receiving") == []
+    assert own_agent.call("digest")["digests"] != digests
 
 
 # --- what a batch leaves to do ---------------------------------------------------------------------
@@ -244,6 +272,18 @@ def test_new_domains_lead_to_one_reload_before_the_answer(own_agent, helper) -> 
     assert send(own_agent, domain(), mailbox(7, "info", quota_mib=7))["reload"] == "none"
     assert send(own_agent, domain(1, "new.test"))["reload"] == "done"
     assert send(own_agent, without(domain(2)))["reload"] == "done"
+
+
+def test_domain_whose_mail_goes_elsewhere_or_comes_back_needs_a_reload(own_agent, helper) -> None:
+    send(own_agent, domain(), domain(2, "b.test"), mailbox(7, "info"))
+    assert send(own_agent, domain(elsewhere=True))["reload"] == "done"
+    assert send(own_agent, domain(elsewhere=True, catch_all="x@b.de"))["reload"] == "none"
+    assert send(own_agent, domain(2, "b.test", canonical_id=1))["reload"] == "done"
+    assert send(own_agent, domain())["reload"] == "done"
+    assert send(own_agent, domain(), domain(2, "b.test"))["reload"] == "done"
+    again = [{"verb": "requeue", "domain": name} for name in ("b.test", "example.test")]
+    helper.wait_for(*again)
+    assert sorted(helper.heard, key=str) == [RELOAD] * 5 + again, "and no session ends"
 
 
 @pytest.mark.parametrize(

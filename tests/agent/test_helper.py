@@ -32,6 +32,7 @@ def state(tmp_path) -> Path:
         {"verb": "queue_action", "action": "purge", "queue_id": "4jYL205GxPzCQ70"},
         {"verb": "queue_action", "action": "delete", "queue_id": "-d ALL"},
         {"verb": "queue_action", "action": "delete", "queue_id": "../x"},
+        {"verb": "requeue", "domain": "-d"}, {"verb": "requeue", "domain": "a.test\nALL"}, {"verb": "requeue", "domain": ""},
         {"verb": "kick", "login": "a@b; reboot"}, {"verb": "kick", "login": "-A"}, {"verb": "kick", "login": "*"}, {"verb": "usage", "login": "*@example.test"}, {"verb": "usage", "login": "-A"},
         {"verb": "purge", "storage_id": ".."}, {"verb": "purge", "storage_id": "A" * 32}, {"verb": "purge", "storage_id": ""},
         {"verb": "purge", "storage_id": ["x"]},

@@ -71,6 +71,18 @@ def test_what_is_said_at_rcpt_is_shown(own_agent, port) -> None:
     assert results[4]["facts"]["reply"] == "452 4.2.2 full"
 
 
+def test_domain_whose_mail_goes_elsewhere_is_shown_to_be_foreign(own_agent, port) -> None:
+    port("probe", smtp({"gone@": "550 5.1.1 unknown", "a@fremd": "450 4.3.2 being moved"}))
+    rows = [
+        expectation("a@fremd.test", 450), expectation("a@fremd.test", 250), expectation("a@fremd.test", 550),
+        expectation("gone@example.test", 450), expectation("info@example.test", 450),
+    ]  # fmt: skip
+    results = own_agent.call("prove", rows=rows)["results"]
+    assert [each.get("code", "ok") for each in results] == [
+        "ok", "rcpt_refused", "rcpt_refused", "rcpt_not_foreign", "rcpt_accepted",
+    ]  # fmt: skip
+
+
 def test_no_service_at_all_is_told_at_once(own_agent) -> None:
     key = {"kind": "dkim", "key": "1", "expect": {"domain": "example.test", "selector": "s"}}
     started = time.monotonic()

@@ -52,6 +52,7 @@ def digest(row: dict) -> str:
 @example(row=mailbox(7, "info", quota_mib=None, send_as=[], credentials=[]))
 @example(row={**forward(8, "kontakt"), "targets": ["b@x.de", "a@x.de", "b@x.de"]})
 @example(row=domain(1, state="login_off", canonical_id=2, catch_all="x@y.de", postmaster=None))
+@example(row=domain(1, elsewhere=True))
 @example(row={**key(5), "signing": False, "private_key": ""})
 def test_case_027_row_is_refused_alone_or_read_back_as_it_was_sent(agent, row) -> None:
     neighbour = mailbox(70, "nachbar", quota_mib=position(agent)["generation"] + 1)

@@ -100,10 +100,12 @@ def test_f42_mass_removal_by_a_resync_asks_and_may_be_told_yes(own_agent) -> Non
     assert contents(own_agent)["addresses"] == []
 
 
+@pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("committed", [["private"], ["private", "auth"]])
 def test_f04_resync_cut_between_two_commits_is_finished_at_the_start(
-    own_agent, tmp_path, committed
+    own_agent, tmp_path, committed, older
 ) -> None:
+    """Also when an older agent wrote the journal, which knew nothing of mail elsewhere."""
     send(own_agent, domain(), *(mailbox(n, f"box{n}") for n in range(1, 20)), key(1))
     own_agent.kill()
     groups = {"auth": "dovecot", "lookup": "postfix"}
@@ -117,6 +119,10 @@ def test_f04_resync_cut_between_two_commits_is_finished_at_the_start(
     own_agent.kill()
     # What a crash between the commits leaves: the journal, and the later files as they were.
     (private / "kept").rename(private / "replace.jsonl")
+    if older:
+        text = (private / "replace.jsonl").read_text()
+        assert '"elsewhere": false' in text
+        (private / "replace.jsonl").write_text(text.replace(', "elsewhere": false', ""))
     for name in set(groups) - set(committed):
         shutil.rmtree(own_agent.state / name)
         shutil.copytree(tmp_path / name, own_agent.state / name)

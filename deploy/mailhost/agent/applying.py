@@ -92,6 +92,8 @@ class Writer:
     ) -> Iterable[tuple[str, str]]:
         if effects.changes_names(files["lookup"], changes):
             yield "reload_postfix", ""
+        for name in sorted(effects.taken_back(files["lookup"], changes)):
+            yield "requeue", name
         for row in rows:
             if row["kind"] == "purge":
                 yield "purge", row["storage_id"]
@@ -99,7 +101,7 @@ class Writer:
             yield "kick", login
 
     def follow_up(self, batch: Batch) -> str:
-        """Reload and remove storages before the answer; end sessions beside it.
+        """Reload and remove storages before the answer; sort mail and end sessions beside it.
 
         Returns what became of the reload: none, done, or failed (it is then tried again).
         """

@@ -1,4 +1,4 @@
-"""What a batch leaves to do outside the files: reloads, sessions to end, storages to remove.
+"""What a batch leaves to do outside the files: reloads, waiting mail, sessions, storages.
 
 Written down in the batch's own transaction, so that a crash after the commit, or a helper that is
 away, delays it and loses nothing.
@@ -16,7 +16,9 @@ from .helperclient import Helper
 from .logs import log
 from .store import Store, storage_faults
 
-ARGUMENTS = {"kick": "login", "purge": "storage_id"}
+ARGUMENTS = {"kick": "login", "purge": "storage_id", "requeue": "domain"}
+# The request that makes these waits for their outcome.
+AWAITED = {"reload_postfix", "purge"}
 # These pass by themselves; all other refusals are final.
 PASSING = {"helper_unreachable", "failed", "unfinished", "not_running"}
 SOONEST_SECONDS, LATEST_SECONDS = 0.5, 60.0
@@ -36,7 +38,7 @@ class Dues:
         self.store = store
         self.helper = helper
         self._bell = threading.Event()
-        # Done by the request that made them, which waits for the outcome.
+        # In the hands of the request that made them.
         self._in_hand: set[int] = set()
 
     def start(self) -> None:
@@ -49,7 +51,7 @@ class Dues:
             query = "INSERT INTO due (verb, argument) VALUES (?, ?) RETURNING id"
             (due_id,) = private.execute(query, (verb, argument)).fetchone()
             noted.append(Due(due_id, verb, argument))
-            if verb != "kick":
+            if verb in AWAITED:
                 self._in_hand.add(due_id)
         return noted
 

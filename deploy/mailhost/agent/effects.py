@@ -43,18 +43,40 @@ def _count(lookup: sqlite3.Connection, query: str, *values: object) -> int:
 
 
 def changes_names(lookup: sqlite3.Connection, rows: Iterable[Row]) -> bool:
-    """Whether a name begins or ceases to be hosted here.
+    """Whether mail to a name begins or ceases to be taken here.
 
     A running smtpd keeps what it once found out about a domain: that it is relaying to it, or
-    that it is ours.
+    that it is ours. An alias domain is what its domain is.
     """
+    query = "SELECT name, canonical_id, elsewhere FROM domain WHERE id = ?"
     for row in rows:
         if row["kind"] == "domain":
-            query = "SELECT name FROM domain WHERE id = ?"
             before = lookup.execute(query, (int(row["key"]),)).fetchone()
-            if (before["name"] if before else None) != row.get("name"):
+            if (tuple(before) if before else None) != _decides(row):
                 return True
     return False
+
+
+def _decides(row: Row) -> tuple[object, ...] | None:
+    if row.get("remove"):
+        return None
+    return row["name"], row["canonical_id"], row.get("elsewhere", False)
+
+
+def taken_back(lookup: sqlite3.Connection, rows: Iterable[Row]) -> set[str]:
+    """Names whose mail went elsewhere until now; what waits for them was addressed to the outside.
+
+    It would be delivered as it stands: to an alias that nobody has resolved, or round in circles.
+    """
+    query = (
+        "SELECT n.name FROM domain d JOIN domain n ON d.id IN (n.id, n.canonical_id)"
+        " WHERE d.id = ? AND d.elsewhere"
+    )
+    names: set[str] = set()
+    for row in rows:
+        if row["kind"] == "domain" and not row.get("remove") and not row.get("elsewhere", False):
+            names |= {each["name"] for each in lookup.execute(query, (int(row["key"]),))}
+    return names
 
 
 def ended_sessions(files: Files, rows: Iterable[Row]) -> set[str]:

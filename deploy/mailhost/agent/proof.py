@@ -26,6 +26,8 @@ PROBE_LIFE_SECONDS = 60
 # The log-in name of the probe that Rspamd signs; without an @ it is never a mailbox's.
 PROBE_LOGIN = "postkontor-probe"
 MAX_ROWS = 500
+# What RCPT for a domain is answered with whose mail is not taken here.
+BEING_MOVED = 450
 
 # The public part and the secret of a one-time log-in, for each row that needs one.
 OneTime = dict[int, tuple[int, str, str]]
@@ -163,6 +165,8 @@ class _Attempt:
         if reply[:3] == str(expected):
             return {"reply": reply[:200]}
         code = "rcpt_accepted" if reply.startswith("250") else "rcpt_refused"
+        if expected == BEING_MOVED and code == "rcpt_refused":
+            code = "rcpt_not_foreign"
         raise Refused(code, reply=reply[:200], expected=expected)
 
     def _smtp_reply(self, address: str) -> str:

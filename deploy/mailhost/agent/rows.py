@@ -36,7 +36,7 @@ def insert(files: Files, row: Row) -> None:
 
 def _insert_domain(files: Files, row: Row) -> None:
     files["lookup"].execute(
-        "INSERT INTO domain VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO domain VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             int(row["key"]),
             row["name"],
@@ -44,6 +44,8 @@ def _insert_domain(files: Files, row: Row) -> None:
             row["canonical_id"],
             row["catch_all"],
             row["postmaster"],
+            # A resync that was cut off before the upgrade left rows without it.
+            int(row.get("elsewhere", False)),
         ),
     )
     files["auth"].execute(
@@ -146,6 +148,7 @@ def _read_name(files: Files, domain_id: int) -> Iterator[Row]:
         return
     names = ("name", "state", "canonical_id", "catch_all", "postmaster")
     domain |= {name: in_lookup[name] for name in names}
+    domain["elsewhere"] = bool(in_lookup["elsewhere"])
     if in_auth is None or tuple(in_auth) != (in_lookup["name"], in_lookup["state"]):
         domain["auth"] = "differs"
     yield domain

@@ -24,7 +24,7 @@ from .proof import Prover
 from .replacing import Replacer
 from .store import NAMES, Store
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_LINE_BYTES = 8 * 1024 * 1024
 # A request that has begun must be there in this time; between requests a stream may rest longer.
 LINE_SECONDS = 60

@@ -31,7 +31,7 @@ PROTOCOLS = {"imap", "pop3", "sieve", "submission"}
 KINDS = {"domain", "address", "dkim", "purge"}
 MAX_ID = 2**62
 
-_DOMAIN_FIELDS = {"name", "state", "canonical_id", "catch_all", "postmaster"}
+_DOMAIN_FIELDS = {"name", "state", "canonical_id", "catch_all", "postmaster", "elsewhere"}
 _ROUTE_FIELDS = {"local_part", "type", "state", "targets"}
 _MAILBOX_FIELDS = _ROUTE_FIELDS | {
     "storage_id", "quota_mib", "keep_copy", "send_as", "credentials",
@@ -80,6 +80,7 @@ def _domain(content: Row) -> None:
     for field in ("catch_all", "postmaster"):
         if content[field] is not None:
             target(field, content[field])
+    _truth("elsewhere", content["elsewhere"])
 
 
 def _address(content: Row) -> None:
@@ -94,8 +95,7 @@ def _address(content: Row) -> None:
     _match("storage_id", content["storage_id"], STORAGE_ID)
     if content["quota_mib"] is not None:
         _whole("quota_mib", content["quota_mib"], least=1)
-    if not isinstance(content["keep_copy"], bool):
-        raise Refused("bad_row", field="keep_copy")
+    _truth("keep_copy", content["keep_copy"])
     if not isinstance(content["send_as"], list) or len(content["send_as"]) > 5000:
         raise Refused("bad_row", field="send_as")
     for address in content["send_as"]:
@@ -130,8 +130,7 @@ def _dkim(content: Row) -> None:
     _match("domain", content["domain"], DOMAIN)
     _match("selector", content["selector"], SELECTOR)
     _one_of("algorithm", content["algorithm"], {"rsa", "ed25519"})
-    if not isinstance(content["signing"], bool):
-        raise Refused("bad_row", field="signing")
+    _truth("signing", content["signing"])
     pattern = PEM if content["algorithm"] == "rsa" else SEED
     if content["private_key"] or content["signing"]:
         _match("private_key", content["private_key"], pattern)
@@ -176,6 +175,11 @@ def _rising(field: str, values: list[str]) -> None:
 
 def _match(field: str, value: object, pattern: re.Pattern[str]) -> None:
     if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise Refused("bad_row", field=field)
+
+
+def _truth(field: str, value: object) -> None:
+    if not isinstance(value, bool):
         raise Refused("bad_row", field=field)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,20}")
 LOGIN = re.compile(r"(?:\*|[a-z0-9][a-z0-9._-]{0,63})@[a-z0-9][a-z0-9.-]{0,252}")
+DOMAIN = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 STORAGE_ID = re.compile(r"[0-9a-f]{32}")
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # The agent waits for 30 s; what is not done by then is gone on with when it asks again.
@@ -49,6 +50,7 @@ class Verbs:
             "reload_rspamd": (set(), self.reload_rspamd),
             "queue_list": (set(), self.queue_list),
             "queue_action": ({"action", "queue_id"}, self.queue_action),
+            "requeue": ({"domain"}, self.requeue),
             "kick": ({"login"}, self.kick),
             "usage": ({"login"}, self.usage),
             "purge": ({"storage_id"}, self.purge),
@@ -84,6 +86,24 @@ class Verbs:
         if action not in QUEUE_FLAGS or not QUEUE_ID.fullmatch(queue_id) or queue_id == "ALL":
             raise NotDone("bad_arguments")
         _run(["/usr/sbin/postsuper", "-c", self.postfix, QUEUE_FLAGS[action], queue_id])
+        return {}
+
+    def requeue(self, domain: str) -> dict[str, Any]:
+        """Have Postfix think anew about what waits for a domain: where it lies, who is behind it.
+
+        Only of what is deferred: what is just being delivered could arrive twice.
+        """
+        if not DOMAIN.fullmatch(domain):
+            raise NotDone("bad_arguments")
+        output = _run(["/usr/sbin/postqueue", "-c", self.postfix, "-j"])
+        waiting = [
+            entry["queue_id"]
+            for entry in map(json.loads, output.splitlines())
+            if any(each["address"].lower().endswith(f"@{domain}") for each in entry["recipients"])
+        ]
+        if waiting:
+            command = ["/usr/sbin/postsuper", "-c", self.postfix, "-r", "-", "deferred"]
+            _run(command, given="".join(f"{queue_id}\n" for queue_id in waiting))
         return {}
 
     def kick(self, login: str) -> dict[str, Any]:
@@ -186,7 +206,7 @@ def _unlink(name: str, parent: int) -> None:
         os.unlink(name, dir_fd=parent)
 
 
-def _run(argv: list[str], *, fine: tuple[int, ...] = (0,)) -> str:
+def _run(argv: list[str], *, fine: tuple[int, ...] = (0,), given: str = "") -> str:
     try:
         done = subprocess.run(
             argv,
@@ -194,7 +214,7 @@ def _run(argv: list[str], *, fine: tuple[int, ...] = (0,)) -> str:
             text=True,
             timeout=25,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
