@@ -18,9 +18,11 @@ from mailadmin.models import (
     Alias,
     AuditEvent,
     Domain,
+    DomainClaim,
     Forward,
     HostRow,
     Mailbox,
+    MailHost,
     Membership,
     User,
 )
@@ -71,6 +73,23 @@ def get_domain(actor: Actor, name: str) -> Domain:
     return _one(domains_for(actor).filter(name=name))
 
 
+def deleted_domains_for(actor: Actor) -> QuerySet[Domain]:
+    """Those whose name still rests, so that they can be brought back."""
+    return Domain.objects.deleted_of(actor).select_related("account", "host")
+
+
+def get_deleted_domain(actor: Actor, name: str) -> Domain:
+    return _one(deleted_domains_for(actor).filter(name=name))
+
+
+def claims_for(actor: Actor) -> QuerySet[DomainClaim]:
+    return DomainClaim.objects.visible_to(actor).select_related("account")
+
+
+def get_claim(actor: Actor, uid: str | uuid.UUID) -> DomainClaim:
+    return _one(claims_for(actor).filter(uid=_as_uid(uid)))
+
+
 def addresses_for(actor: Actor) -> QuerySet[Address]:
     return Address.objects.visible_to(actor).select_related("domain")
 
@@ -112,6 +131,12 @@ def accounts_for(actor: Actor) -> QuerySet[Account]:
 
 def audit_for(actor: Actor) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.visible_to(actor).select_related("detail")
+
+
+def get_host(actor: Actor, uid: str | uuid.UUID) -> MailHost:
+    """A mail host; the operator's alone."""
+    hosts = MailHost.objects.all() if actor.is_operator and actor.account is None else None
+    return _one(hosts.filter(uid=_as_uid(uid)) if hosts is not None else MailHost.objects.none())
 
 
 def host_rows_for(actor: Actor) -> QuerySet[HostRow]:

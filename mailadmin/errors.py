@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -366,14 +368,17 @@ class StateConflict(MailAdminError):
 
 @dataclass(eq=False, kw_only=True)
 class AlreadyHeld(MailAdminError):
-    """Says nothing of who holds it."""
+    """Says nothing of who holds it, but for the account that asks."""
 
     domain: str
+    by_you: bool = False
 
     code = "already_held"
     field = "name"
 
     def for_user(self) -> str:
+        if self.by_you:
+            return _("%(domain)s is already yours.") % {"domain": self.domain}
         return _("%(domain)s is not available.") % {"domain": self.domain}
 
 
@@ -383,3 +388,95 @@ class HostUnavailable(MailAdminError):
 
     def for_user(self) -> str:
         return _("No mail host takes new domains at the moment. The operator must add one.")
+
+
+@dataclass(eq=False, kw_only=True)
+class NameReserved(MailAdminError):
+    """A name that only the operator may take in."""
+
+    domain: str
+
+    code = "name_reserved"
+    field = "name"
+
+    def for_user(self) -> str:
+        return _("%(domain)s cannot be claimed here. If it is really yours, ask the operator.") % {
+            "domain": self.domain
+        }
+
+
+@dataclass(eq=False, kw_only=True)
+class NameBelowAnother(MailAdminError):
+    """A name below a domain that somebody else has here."""
+
+    domain: str
+
+    code = "name_below_another"
+    field = "name"
+
+    def for_user(self) -> str:
+        return _(
+            "%(domain)s lies below a domain of another account. "
+            "The operator can add it for you when its owner agrees."
+        ) % {"domain": self.domain}
+
+
+@dataclass(eq=False, kw_only=True)
+class DomainDeleted(MailAdminError):
+    """The name rests after a deletion; `until` is when it is free."""
+
+    domain: str
+    until: datetime
+
+    code = "domain_deleted"
+    field = "name"
+
+    def for_user(self) -> str:
+        return _("%(domain)s was deleted here. The name is free again on %(day)s.") % {
+            "domain": self.domain,
+            "day": date_format(self.until, "DATE_FORMAT"),
+        }
+
+
+@dataclass(eq=False, kw_only=True)
+class StsNotReady(MailAdminError):
+    """`ready_at` is when it may be switched on; None as long as something is wrong."""
+
+    ready_at: datetime | None
+
+    code = "sts_not_ready"
+
+    def for_user(self) -> str:
+        if self.ready_at is None:
+            return _(
+                "MTA-STS can be enforced once its records, the MX record and the mail host's "
+                "certificate have been right for seven days."
+            )
+        return _("MTA-STS can be enforced from %(at)s on, if all stays right until then.") % {
+            "at": date_format(self.ready_at, "SHORT_DATETIME_FORMAT")
+        }
+
+
+@dataclass(eq=False, kw_only=True)
+class BadAccess(MailAdminError):
+    """What a provider of DNS is reached with is missing or is none; `reason` is a code."""
+
+    option: str
+    reason: str
+
+    code = "bad_access"
+
+    def for_user(self) -> str:
+        texts = {
+            "unknown": _("Choose one of the list."),
+            "address": _("Enter the IP address of the primary name server."),
+            "private": _("This address is in a private network; it cannot be reached from here."),
+            "port": _("Enter a port from 1 to 65535."),
+            "name": _("Enter the name of the key as the name server knows it."),
+            "algorithm": _("Choose one of the list."),
+            "choice": _("Choose one of the list."),
+            "base64": _("The secret must be base64, as the name server's tool prints it."),
+            "short": _("The secret is too short: at least 16 bytes, as base64."),
+            "path": _("Enter an address, not a path."),
+        }
+        return texts.get(self.reason, _("This is not complete."))

@@ -14,7 +14,7 @@ from mailadmin.errors import MailAdminError
 from mailadmin.models import Domain, DomainClaim
 from mailadmin.models.states import State
 from mailadmin.services import dkim, domains
-from maildns.models import DkimKey, Zone
+from maildns.models import DkimKey, Publication, Zone, ZoneAccess
 
 
 class NewDomainForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -40,7 +40,7 @@ class NewDomainForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Domain)
 class DomainAdmin(ServiceAdmin):
-    list_display = ("name", "account", "host", "state", "held_by", "held_at")
+    list_display = ("name", "account", "host", "state", "held_by", "held_at", "deleted_at")
     list_select_related = ("account", "host")
     list_filter = ("state", "held_by", "host")
     search_fields = ("name",)
@@ -82,8 +82,9 @@ class DomainAdmin(ServiceAdmin):
 
 @admin.register(DomainClaim)
 class DomainClaimAdmin(ReadOnlyAdmin):
-    list_display = ("name", "account", "created_at")
+    list_display = ("name", "account", "state", "created_at", "checked_at")
     list_select_related = ("account",)
+    list_filter = ("state",)
     search_fields = ("name",)
 
 
@@ -129,5 +130,27 @@ class DkimKeyAdmin(ServiceAdmin):
 
 @admin.register(Zone)
 class ZoneAdmin(ReadOnlyAdmin):
-    list_display = ("name",)
+    list_display = ("name", "is_green", "checked_at", "next_check_at")
+    list_filter = ("is_green",)
     search_fields = ("name",)
+    fields = ("name", "is_green", "checked_at", "next_check_at", "report")
+
+
+@admin.register(ZoneAccess)
+class ZoneAccessAdmin(ReadOnlyAdmin):
+    """Who writes which zone; the credentials themselves are shown to nobody."""
+
+    list_display = ("zone", "provider", "is_automatic", "used_at", "fault_code")
+    list_select_related = ("zone",)
+    list_filter = ("provider",)
+    search_fields = ("zone__name",)
+    fields = ("zone", "provider", "options", "is_automatic", "used_at", "fault_code")
+
+
+@admin.register(Publication)
+class PublicationAdmin(ReadOnlyAdmin):
+    list_display = ("zone", "state", "asked_at", "ended_at", "fault_code")
+    list_select_related = ("zone",)
+    list_filter = ("state",)
+    search_fields = ("zone__name",)
+    fields = ("zone", "state", "asked_at", "ended_at", "fault_code", "plan", "results")

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import F, Max, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mailadmin.admin.base import ReadOnlyAdmin, ServiceAdmin, actor_of
@@ -22,13 +23,17 @@ class MailHostAdmin(ServiceAdmin):
     )  # fmt: skip
     search_fields = ("name",)
     fields = (
-        "name", "agent_url", "accepts_domains", "client_settings",
+        "name", "agent_url", "accepts_domains", "client_settings", "addresses",
         "condition", "generation", "applied_generation", "proved", "lag", "waiting_for_proof",
         "failed", "fault_code", "fault_facts", "fault_at", "attempts", "next_attempt_at",
         "contacted_at", "agent_facts",
     )  # fmt: skip
-    readonly_fields = fields[4:]
+    readonly_fields = fields[5:]
     actions = ("push_now", "check_drift", "resync", "allow_mass_removal")
+
+    def view_on_site(self, obj: MailHost) -> str:
+        """The page that says what the host needs in the world."""
+        return reverse("host", args=[obj.uid])
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         hosts.save_host(obj, changed=form.changed_data, by=actor_of(request))

@@ -83,10 +83,19 @@ def refuse_catch_all_loop(domain: Domain, email: str) -> None:
         raise LoopFound(chain=chain)
 
 
+def refuse_loops_through(domain: Domain) -> None:
+    """Raise LoopFound when mail to an address of `domain` would come back to it."""
+    leading = Address.objects.outside_trash().filter(domain=domain, targets__isnull=False)
+    for address in leading.distinct().select_related("domain").prefetch_related("targets"):
+        refuse_loop(address.email, leads_to(address))
+    if domain.catch_all:
+        refuse_catch_all_loop(domain, domain.catch_all)
+
+
 def _is_unknown(email: str, domain: Domain) -> bool:
     """Whether the catch-all of `domain` would take mail for this address."""
     local_part, _at, name = email.rpartition("@")
-    home = Domain.objects.filter(name=name).first()
+    home = Domain.objects.filter(name=name, deleted_at=None).first()
     if home is None or domain.pk not in (home.pk, home.canonical_id):
         return False
     base = local_part.partition("+")[0]
@@ -96,10 +105,10 @@ def _is_unknown(email: str, domain: Domain) -> bool:
 
 
 def lead_further(email: str) -> list[str]:
-    """Return where mail to a hosted address goes on to; nothing when it stays or is not ours."""
+    """Return where mail to a hosted address goes on to; nothing when it stays or leaves us."""
     local_part, _at, name = email.rpartition("@")
-    domain = Domain.objects.select_related("canonical").filter(name=name).first()
-    if domain is None:
+    domain = Domain.objects.select_related("canonical").filter(name=name, deleted_at=None).first()
+    if domain is None or not domain.is_received:
         return []
     if domain.canonical:
         return [f"{local_part}@{domain.canonical.name}"]
@@ -230,7 +239,9 @@ def trash_ends_at(address: Address) -> datetime | None:
 def empty_trash(*, by: Actor, now: datetime | None = None) -> int:
     """Delete for ever what has been in the trash for `TRASH_DAYS`; return how many."""
     limit = (now or timezone.now()) - timedelta(days=settings.TRASH_DAYS)
-    due = Address.objects.filter(state=State.TRASH, trashed_at__lt=limit).select_related("domain")
+    due = Address.objects.filter(
+        state=State.TRASH, trashed_at__lt=limit, domain__deleted_at=None
+    ).select_related("domain")
     count = 0
     # Aliases first: a mailbox waits for those that name it.
     for address in sorted(due, key=lambda each: each.kind != Address.Kind.ALIAS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import current_app
@@ -15,14 +16,23 @@ from mailadmin.services import audit
 
 
 def add_host(
-    name: str, agent_url: str, *, by: Actor, client_settings: dict[str, Any] | None = None
+    name: str,
+    agent_url: str,
+    *,
+    by: Actor,
+    client_settings: dict[str, Any] | None = None,
+    addresses: Sequence[str] = (),
 ) -> MailHost:
-    """Make a mail host known, or renew how it is reached."""
+    """Make a mail host known, or renew how it is reached. `addresses` are those it sends from."""
     _operator_only(by)
     with transaction.atomic():
         host, made = MailHost.objects.update_or_create(
             name=name,
-            defaults={"agent_url": agent_url, "client_settings": client_settings or {}},
+            defaults={
+                "agent_url": agent_url,
+                "client_settings": client_settings or {},
+                "addresses": list(addresses),
+            },
         )
         audit.record(by, "host.added" if made else "host.changed", host, after={"agent": agent_url})
     return host
@@ -31,7 +41,7 @@ def add_host(
 def save_host(host: MailHost, *, changed: list[str], by: Actor) -> None:
     """Save what a person may change of a host; the push's own record is left alone."""
     _operator_only(by)
-    fields = ["name", "agent_url", "accepts_domains", "client_settings"]
+    fields = ["name", "agent_url", "accepts_domains", "client_settings", "addresses"]
     with transaction.atomic():
         host.save(update_fields=fields if host.pk else None)
         audit.record(by, "host.changed", host, after={"fields": changed})

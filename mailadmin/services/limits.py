@@ -52,10 +52,10 @@ def used(account: Account, what: str) -> int:
     """What the account and the accounts below it have. The trash does not count."""
     reach = Q(account=account) | Q(account__parent=account)
     if what == "domains":
-        return Domain.objects.filter(reach).count()
-    living = Address.objects.filter(domain__in=Domain.objects.filter(reach)).exclude(
-        state=State.TRASH
-    )
+        return Domain.objects.filter(reach, deleted_at=None).count()
+    living = Address.objects.filter(
+        domain__in=Domain.objects.filter(reach, deleted_at=None)
+    ).exclude(state=State.TRASH)
     if what == "quota_mib":
         mailboxes = Mailbox.objects.filter(address__in=living)
         return mailboxes.aggregate(total=Sum("quota_mib"))["total"] or 0
@@ -99,3 +99,11 @@ def take_quota(account: Account, quota_mib: int | None, *, freed_mib: int = 0) -
             continue
         if quota_mib is None or now.used - freed_mib + quota_mib > now.allowed:
             raise LimitReached(what="quota_mib", allowed=now.allowed, used=now.used - freed_mib)
+
+
+def recheck(account: Account) -> None:
+    """Make sure that what an account has is not more than it may have. Raises LimitReached."""
+    for step in lock(account):
+        for now in usages(step).values():
+            if now.allowed is not None and now.used > now.allowed:
+                raise LimitReached(what=now.what, allowed=now.allowed, used=now.used)

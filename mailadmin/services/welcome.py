@@ -21,9 +21,11 @@ BATCH = 100
 def send_due() -> None:
     """Send it to each mailbox that is live and has not had it; once per storage.
 
-    What cannot be handed over now stays due.
+    What cannot be handed over now stays due, as does what would leave for a former provider.
     """
-    due = Mailbox.objects.exclude(welcome_in="").filter(address__state=State.ACTIVE)
+    due = Mailbox.objects.exclude(welcome_in="").filter(
+        address__state=State.ACTIVE, address__domain__mail_elsewhere=False
+    )
     for mailbox in due.select_related("address__domain__host")[:BATCH]:
         if _is_live(mailbox):
             _send(mailbox)
