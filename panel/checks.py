@@ -36,4 +36,12 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
                 id="panel.E003",
             )
         )
+    if settings.DNS_PRIVATE_ADDRESSES:
+        found.append(
+            Error(
+                "POSTKONTOR_DNS_PRIVATE_ADDRESSES is for trials: a customer's zone could name "
+                "servers of your own network.",
+                id="panel.E004",
+            )
+        )
     return found

@@ -17,6 +17,23 @@ from panel.request import PanelRequest
 Page = Callable[..., HttpResponse]
 
 
+def operator_page(page: Page) -> Callable[..., HttpResponse]:
+    """A page for the operator alone; to everybody else it does not exist."""
+
+    @login_required
+    @wraps(page)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        actor = cast(PanelRequest, request).actor
+        if not actor.is_operator or actor.account is not None:
+            raise Http404
+        try:
+            return page(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404 from error
+
+    return guarded
+
+
 def customer_page(page: Page) -> Callable[..., HttpResponse]:
     """A page of the panel. What is absent and what is foreign are the same 404."""
 

@@ -12,8 +12,30 @@ from django.utils.functional import SimpleLazyObject
 
 from mailadmin import access
 from mailadmin.actors import Door, new_change_id
+from mailadmin.services import sts
 
 Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class MtaStsMiddleware:
+    """Serve the MTA-STS policies of domains under their own names, and nothing else there.
+
+    It stands before all others: such a host is no host of the panel (RFC 8461, 3.3).
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        host = request.META.get("HTTP_HOST", "").lower().partition(":")[0]
+        if not host.startswith("mta-sts."):
+            return self.get_response(request)
+        policy = None
+        if request.path == "/.well-known/mta-sts.txt" and request.method in ("GET", "HEAD"):
+            policy = sts.policy_for(host.removeprefix("mta-sts."))
+        if policy is None:
+            return HttpResponse(status=404, content_type="text/plain")
+        return HttpResponse(policy.text(), content_type="text/plain")
 
 
 class LocaleMiddleware(DjangoLocaleMiddleware):

@@ -13,7 +13,9 @@ import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from panel.env import env, secret
+from maildns.readiness.facts import PORT_25_NAMES as PORT_25_NAMES_
+from maildns.readiness.facts import TIME_SERVERS as TIME_SERVERS_
+from panel.env import env, host_name, name_servers, secret, servers, zone_servers
 from panel.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -44,6 +46,11 @@ FIELD_KEYS = [
 ]
 
 PUBLIC_HOST = PUBLIC_URL.split("://", 1)[1].split("/", 1)[0]
+# The name under which the DNS of domains finds the panel; empty where it has none.
+WEB_NAME = env.str("POSTKONTOR_WEB_NAME", default=host_name(PUBLIC_HOST))
+# What the domains include in their SPF, and where reports about their mail go.
+SPF_INCLUDE = env.str("POSTKONTOR_SPF_INCLUDE", default=WEB_NAME and f"_spf.{WEB_NAME}")
+REPORTS_DOMAIN = env.str("POSTKONTOR_REPORTS_DOMAIN", default=WEB_NAME and f"reports.{WEB_NAME}")
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS",
     default=[
@@ -73,6 +80,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "panel.middleware.MtaStsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -257,6 +265,28 @@ MASS_REMOVAL_SHARE = env.float("POSTKONTOR_MASS_REMOVAL_SHARE", default=0.2)
 AGENT_CONNECT_TIMEOUT_SECONDS = env.float("POSTKONTOR_AGENT_CONNECT_TIMEOUT", default=3.0)
 AGENT_READ_TIMEOUT_SECONDS = env.float("POSTKONTOR_AGENT_READ_TIMEOUT", default=60.0)
 
+# --- the live DNS: mailadmin/dnsconfig.py -------------------------------------------------------
+
+# Servers that look names up for us; without any the walk begins at the roots.
+DNS_RESOLVERS = name_servers("POSTKONTOR_DNS_RESOLVERS")
+# Servers of zones that no delegation leads to, such as those of a trial.
+DNS_OVERRIDES = zone_servers("POSTKONTOR_DNS_OVERRIDES")
+# Never in production: anybody could have us knock at doors inside, by naming them in his zone.
+DNS_PRIVATE_ADDRESSES = env.bool("POSTKONTOR_DNS_PRIVATE_ADDRESSES", default=False)
+
+# --- readiness of hosts -------------------------------------------------------------------------
+
+# How a host's readiness is judged: block lists, receivers whose port 25 is tried, and servers of
+# the time (NTP). What maildns takes itself, unless others are named.
+BLOCK_LISTS = env.list("POSTKONTOR_BLOCK_LISTS", default=None)
+PORT_25_NAMES = tuple(env.list("POSTKONTOR_PORT_25_NAMES", default=list(PORT_25_NAMES_)))
+PORT_25_HOSTS = servers(env.str("POSTKONTOR_PORT_25_HOSTS", default=""), 25)
+TIME_SERVERS = servers(
+    env.str("POSTKONTOR_TIME_SERVERS", default=" ".join(name for name, _port in TIME_SERVERS_)), 123
+)
+# The certificates that a host's own is judged by; empty: those of the system.
+CA_FILE = env.str("POSTKONTOR_CA_FILE", default="")
+
 # --- Celery -------------------------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:2579/0")
@@ -285,6 +315,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "mailadmin.tasks.sweep", "schedule": 15.0},
     "check-drift": {"task": "mailadmin.tasks.check_all_drift", "schedule": 3600.0},
     "send-welcomes": {"task": "panel.tasks.send_welcomes", "schedule": 60.0},
+    "check-dns": {"task": "panel.tasks.check_dns", "schedule": 60.0},
+    "rotate-keys": {"task": "panel.tasks.rotate_keys", "schedule": 3600.0},
     "empty-trash": {"task": "panel.tasks.empty_trash", "schedule": 3600.0},
 }
 

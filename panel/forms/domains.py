@@ -20,3 +20,20 @@ class CatchAllForm(forms.Form):
             }
         ),
     )
+
+
+class ClaimForm(forms.Form):
+    name = forms.CharField(
+        label=_("Your domain"),
+        max_length=300,
+        widget=forms.TextInput(
+            attrs={
+                "class": "mono",
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "inputmode": "url",
+            }
+        ),
+        help_text=_("Such as mueller-dach.de, without www. You need access to its DNS."),
+    )

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.contrib.messages.storage.base import Message
 from django.forms import BoundField
 from django.templatetags.static import static
-from django.utils import formats
+from django.utils import formats, timezone
 from django.utils.html import escape, format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
+from django.utils.translation import gettext
 
+from mailadmin.services.dnsview import DnsView, RecordView
 from mailadmin.services.status import ChangeStatus
-from panel import words
+from maildns.findings import Finding
+from maildns.hosters import Note
+from maildns.models import Publication, ZoneAccess
+from maildns.readiness.report import Item, ReadinessReport
+from maildns.resolver import shown
+from panel import findingwords, movingwords, readywords, recordwords, words
 
 register = template.Library()
 
@@ -118,3 +127,166 @@ def here(context: dict[str, Any], *names: str) -> bool:
     """Whether the page belongs to one of these URL names' sections."""
     match = getattr(context.get("request"), "resolver_match", None)
     return bool(match and match.url_name in names)
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+@register.filter
+def record_name(kind: str) -> str:
+    return recordwords.record_name(kind)
+
+
+@register.filter
+def record_title(record: RecordView) -> str:
+    """What people call it; of several DKIM records, which."""
+    name = recordwords.record_name(record.kind)
+    return f"{name} {record.key.get_algorithm_display()}" if record.key else name
+
+
+@register.filter
+def checked_ago(at: datetime) -> str:
+    if timezone.now() - at < timedelta(minutes=1):
+        return gettext("Checked just now.")
+    return gettext("Checked %(time)s ago.") % {"time": timesince(at)}
+
+
+@register.filter
+def record_purpose(kind: str) -> str:
+    return recordwords.purpose(kind)
+
+
+@register.filter
+def record_lost(kind: str) -> str:
+    return recordwords.lost(kind)
+
+
+@register.filter
+def record_effect(record: RecordView) -> str:
+    return recordwords.effect(record.kind, record.state)
+
+
+@register.filter
+def record_state(state: str) -> str:
+    return recordwords.state_word(state)
+
+
+@register.filter
+def receiving_text(code: str) -> str:
+    return recordwords.receiving(code)
+
+
+@register.filter
+def sending_text(code: str) -> str:
+    return recordwords.sending(code)
+
+
+@register.filter
+def key_text(record: RecordView) -> str:
+    if record.key is None:
+        return ""
+    return recordwords.key_progress(record.key, record.signs_from, timezone.now())
+
+
+@register.filter
+def groups(view: DnsView) -> list[tuple[list[RecordView], str, str]]:
+    """The groups that have records, each with its title and lead."""
+    texts = recordwords.groups().items()
+    return [(view.of(group), *text) for group, text in texts if view.of(group)]
+
+
+@register.filter
+def provider_text(publication: Publication) -> str:
+    return recordwords.provider_fault(publication.fault_code, publication.fault_fact)
+
+
+@register.filter
+def access_text(access: ZoneAccess) -> str:
+    return recordwords.provider_fault(access.fault_code, access.fault_facts.get("fact", ""))
+
+
+@register.filter
+def change_state(code: str) -> str:
+    return recordwords.change_state(code)
+
+
+@register.filter
+def shown_value(value: str) -> str:
+    """A foreign value with what is no printable ASCII escaped."""
+    return shown(value)
+
+
+# --- readiness ----------------------------------------------------------------------------------
+
+
+@register.filter
+def readiness_title(check: str) -> str:
+    return readywords.title(check)
+
+
+@register.filter
+def readiness_purpose(check: str) -> str:
+    return readywords.purpose(check)
+
+
+@register.filter
+def readiness_text(item: Item) -> str:
+    return readywords.sentence(item)
+
+
+@register.filter
+def readiness_state(state: str) -> str:
+    return readywords.state_word(state)
+
+
+@register.filter
+def readiness_verdict(report: ReadinessReport) -> str:
+    return readywords.verdict(report)
+
+
+@register.filter
+def evidence_label(label: str) -> str:
+    return readywords.evidence_label(label)
+
+
+# --- what stands there --------------------------------------------------------------------------
+
+
+@register.filter
+def finding_text(finding: Finding, kind: str) -> str:
+    return findingwords.finding_sentence(kind, finding)
+
+
+@register.filter
+def hint_text(hint: str) -> str:
+    return findingwords.hint_sentence(hint)
+
+
+@register.filter
+def unreachable_text(reason: str) -> str:
+    return findingwords.unreachable_sentence(reason)
+
+
+@register.filter
+def spf_text(outcome: dict[str, Any]) -> str:
+    return findingwords.spf_sentence(outcome)
+
+
+@register.filter
+def note_text(note: Note) -> str:
+    return movingwords.note_sentence(note)
+
+
+@register.filter
+def takeover_step(code: str) -> str:
+    return movingwords.step_sentence(code)
+
+
+@register.filter
+def takeover_finding(code: str) -> str:
+    return movingwords.finding_sentence(code)
+
+
+@register.filter
+def keep_reason(reason: str) -> str:
+    return movingwords.keep_sentence(reason)

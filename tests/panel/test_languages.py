@@ -11,6 +11,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 # Words that are the same in both languages.
 SAME = {
+    "MTA-STS",
+    "Plan",
     "DNS", "name", "Name", "zone", "Alias", "alias", "Domain", "domain", "domains", "Domains", "Mail",
     "Person", "Port", "agent", "at",
 }  # fmt: skip

@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from factories import PASSWORD, make_alias, make_forward, make_user, make_world
 
-from mailadmin.models import Address, AuditEvent, Mailbox, User
+from mailadmin.models import Address, AuditEvent, DomainClaim, Mailbox, User
+from maildns.models import Publication
 
 pytestmark = pytest.mark.django_db
 
@@ -219,7 +220,7 @@ def names() -> list[tuple[str, URLPattern]]:
     return [(path, each) for path, each in found if not path.startswith(("admin/", "i18n/"))]
 
 
-OPEN = {"healthz", "theme"}
+OPEN = {"healthz", "theme", "technician"}
 # What each page answers to somebody who may not: the expected answers are written by hand.
 LOGGED_IN_ONLY = {
     "dashboard", "domains", "domain", "domain_catch_all", "domain_state", "mailboxes", "mailbox_new",
@@ -227,6 +228,13 @@ LOGGED_IN_ONLY = {
     "mailbox_password", "mailbox_quota", "mailbox_name", "mailbox_forwarding", "address_state",
     "address_trash", "address_restore", "address_delete", "address_status", "aliases", "alias_new",
     "alias", "forwards", "forward_new", "forward", "trash", "audit", "domain_status",
+    "domain_delete", "domain_restore", "domain_dns", "domain_dns_records", "domain_dns_check",
+    "domain_dns_text", "domain_dns_zone", "domain_dns_link", "domain_dns_keys", "domain_dns_sts",
+    "claim_new", "claim", "claim_proof", "claim_check", "claim_withdraw",
+    "domain_dns_access", "domain_dns_access_forget", "domain_dns_publish", "domain_dns_plan",
+    "domain_dns_plan_part", "domain_dns_write", "domain_takeover", "domain_takeover_part",
+    "domain_takeover_read", "domain_takeover_where",
+    "host", "host_readiness", "host_check", "host_ptr", "host_reverse",
 }  # fmt: skip
 
 
@@ -265,7 +273,10 @@ def test_case_001_foreign_and_absent_are_the_same_answer(client, world, method, 
         user.is_active = False
         user.save()
     events = AuditEvent.objects.count()
+    claim = DomainClaim.objects.create(name="neu.test", account=world.alice)
     uids = [str(address.uid) for address in Address.objects.filter(domain=world.domain)]
+    uids += [str(claim.uid), str(world.domain.host.uid)]
+    uids.append(str(Publication.objects.create(zone=world.domain.zone).uid))
     for path, each in names():
         if each.name not in LOGGED_IN_ONLY or "<" not in path:
             continue
