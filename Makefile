@@ -7,7 +7,7 @@ SHELL := /bin/bash
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-run:  ## the panel, its worker and a private mail host, until Ctrl-C
+run:  ## the panel, its worker, a private mail host and name servers, until Ctrl-C
 	@sh deploy/trial/bootstrap.sh run
 	@exec $(PYTHON) deploy/trial/run.py
 

@@ -74,7 +74,7 @@ def ports(places: Places) -> list[str]:
     return [
         f"Port {port} ({name}) is taken; {PORTS[name][0]} chooses another."
         for name, port in places.ports.items()
-        if answers(port)
+        if trial_places.is_taken(name, port)
     ]
 
 

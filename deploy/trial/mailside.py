@@ -1,4 +1,6 @@
-"""The mail host of a trial: made ready, run and watched. Runs as root, on the system's Python.
+"""The mail host and the name servers of a trial: made ready, run and watched.
+
+Runs as root, on the system's Python; one program, so that sudo asks for a password once.
 
 Stops when its standard input is closed, so it never outlives who started it.
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "mailhost")]
 
+import nameside
 import prepare
 import services as mailhost
 import settings as host_settings
@@ -17,23 +20,30 @@ from supervisor import NotStarted, Service, Supervisor, on_signals
 
 
 def main() -> None:
+    """Arguments: the settings of the mail host, and those of the name servers if there are any."""
     settings = host_settings.load(Path(sys.argv[1]))
+    names = [nameside.load(Path(each)) for each in sys.argv[2:]]
     try:
+        for each in names:
+            nameside.prepare(each)
         prepare.prepare(settings)
     except prepare.NotReady as error:
         sys.exit(f"error: {error}")
     supervisor = Supervisor(
         [
-            Service(
-                name=each.name,
-                argv=each.argv,
-                folder=each.folder,
-                user=each.user,
-                port=each.port,
-                socket=each.socket,
-                first=each.first,
-            )
-            for each in mailhost.services(settings)
+            *(service for each in names for service in nameside.services(each)),
+            *(
+                Service(
+                    name=each.name,
+                    argv=each.argv,
+                    folder=each.folder,
+                    user=each.user,
+                    port=each.port,
+                    socket=each.socket,
+                    first=each.first,
+                )
+                for each in mailhost.services(settings)
+            ),
         ],
         settings.root / "log",
         settings.root / "run" / "services.json",

@@ -32,7 +32,11 @@ PORTS = {
     "scan": ("POSTKONTOR_SCAN_PORT", 2542),
     "agent_http": ("POSTKONTOR_AGENT_HTTP_PORT", 2543),
     "redis": ("POSTKONTOR_REDIS_PORT", 2579),
+    "dns": ("POSTKONTOR_DNS_PORT", 15353),
+    "dns_second": ("POSTKONTOR_DNS_SECOND_PORT", 15354),
 }
+# Those that must be free for UDP, too.
+BY_UDP = ("dns", "dns_second")
 
 
 class Unusable(Exception):
@@ -65,6 +69,10 @@ class Places:
     @property
     def outside(self) -> Path:
         return self.state / "outside"
+
+    @property
+    def names(self) -> Path:
+        return self.state / "names"
 
     @property
     def endpoints(self) -> Path:
@@ -102,12 +110,24 @@ def find() -> Places:
 def refuse_taken_ports(places: Places) -> None:
     """Raises Unusable for the first port that somebody else has."""
     for name, port in places.ports.items():
-        with socket.socket() as probe:
+        if is_taken(name, port):
+            raise Unusable(
+                f"Port {port} ({name}) is taken. Free it, or choose another one with "
+                f"{PORTS[name][0]}, for example: {PORTS[name][0]}={port + 10000} make run"
+            )
+
+
+def is_taken(name: str, port: int) -> bool:
+    kinds = [socket.SOCK_STREAM, *([socket.SOCK_DGRAM] if name in BY_UDP else [])]
+    return not all(_can_bind(kind, port) for kind in kinds)
+
+
+def _can_bind(kind: socket.SocketKind, port: int) -> bool:
+    with socket.socket(type=kind) as probe:
+        if kind is socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise Unusable(
-                    f"Port {port} ({name}) is taken. Free it, or choose another one with "
-                    f"{PORTS[name][0]}, for example: {PORTS[name][0]}={port + 10000} make run"
-                ) from error
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

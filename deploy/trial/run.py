@@ -1,7 +1,8 @@
-"""`make run`: the panel, its worker and a private mail host on this machine, until Ctrl-C."""
+"""`make run`: the panel, its worker, a private mail host and name servers, until Ctrl-C."""
 
 from __future__ import annotations
 
+import base64
 import getpass
 import grp
 import json
@@ -19,11 +20,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import nameside
 import places as trial_places
 from places import CHECKOUT, Places, Unusable
 from supervisor import NotStarted, Service, Supervisor, on_signals, start_time
 
 HOSTNAME = "mail.postkontor.test"
+WEB_NAME = "panel.postkontor.test"
 PYTHON = str(CHECKOUT / ".venv" / "bin" / "python")
 WORDS = CHECKOUT / "mailadmin" / "data" / "words_en.txt"
 
@@ -94,7 +97,7 @@ def run(places: Places) -> None:
 
     on_signals(stop)
     try:
-        say("Starting the mail host, preparing the panel …")
+        say("Starting the mail host and the name servers, preparing the panel …")
         by_name = {service.name: service for service in supervisor.services}
         early = [by_name[name] for name in ("mailhost", "redis", "outside")]
         supervisor.launch(early)
@@ -152,6 +155,15 @@ def kept_secret(path: Path) -> str:
     return str(path)
 
 
+def name_servers(places: Places) -> nameside.NameServers:
+    """The panel owns the key by which it publishes; the name servers get a copy."""
+    key = places.panel / "tsig.key"
+    if not key.exists():
+        write_secret(key, base64.b64encode(secrets.token_bytes(32)).decode())
+    ports = places.ports["dns"], places.ports["dns_second"]
+    return nameside.NameServers(str(places.names), ports, str(key), HOSTNAME)
+
+
 def panel_environment(places: Places) -> dict[str, str]:
     ports = places.ports
     return {
@@ -168,6 +180,15 @@ def panel_environment(places: Places) -> dict[str, str]:
         "EMAIL_PORT": str(ports["local"]),
         "DEFAULT_FROM_EMAIL": f"Postkontor <postkontor@{HOSTNAME}>",
         "POSTKONTOR_OPERATOR_ADDRESS": "operator@outside.example",
+        "POSTKONTOR_WEB_NAME": WEB_NAME,
+        # No internet is asked: port 25 outward is that of the trial's outside.
+        "POSTKONTOR_BLOCK_LISTS": "",
+        "POSTKONTOR_PORT_25_NAMES": "",
+        "POSTKONTOR_PORT_25_HOSTS": f"127.0.0.1:{ports['outside']}",
+        "POSTKONTOR_TIME_SERVERS": "",
+        "POSTKONTOR_CA_FILE": str(places.mailhost / "tls" / "ca.pem"),
+        "POSTKONTOR_DNS_OVERRIDES": nameside.overrides(name_servers(places)),
+        "POSTKONTOR_DNS_PRIVATE_ADDRESSES": "1",
         "DJANGO_SETTINGS_MODULE": "panel.settings",
         "PYTHONUNBUFFERED": "1",
     }
@@ -201,7 +222,12 @@ def services(places: Places, environment: dict[str, str]) -> list[Service]:
     checkout = str(CHECKOUT)
     settings = places.run / "mailhost.json"
     settings.write_text(json.dumps(mailhost_settings(places), indent=2), encoding="utf-8")
-    mailside = ("/usr/bin/python3", "-B", str(CHECKOUT / "deploy/trial/mailside.py"), str(settings))
+    names = places.run / "names.json"
+    nameside.save(name_servers(places), names)
+    mailside = (
+        "/usr/bin/python3", "-B", str(CHECKOUT / "deploy/trial/mailside.py"),
+        str(settings), str(names),
+    )  # fmt: skip
     redis_folder = places.panel / "redis"
     redis_folder.mkdir(exist_ok=True)
     return [
@@ -282,7 +308,9 @@ def mailhost_settings(places: Places) -> dict[str, Any]:
     if not path.exists():
         path.write_text(str(uuid.uuid4()), encoding="ascii")
     # What is not the mail host's, or is reached by a door of the trial.
-    others = ("panel", "redis", "outside", "imap_inner", "managesieve_inner")
+    others = (
+        "panel", "redis", "outside", "imap_inner", "managesieve_inner", "dns", "dns_second",
+    )  # fmt: skip
     ports = {name: port for name, port in places.ports.items() if name not in others}
     ports |= {name: places.ports[f"{name}_inner"] for name in ("imap", "managesieve")}
     return {
@@ -305,6 +333,7 @@ def host_facts(places: Places) -> dict[str, Any]:
         "host": HOSTNAME,
         "agent": f"unix:{places.mailhost / 'run' / 'agent' / 'agent.sock'}",
         "client_settings": {
+            "smtp": ["127.0.0.1", ports["smtp"]],
             "imaps": ["127.0.0.1", ports["imaps"]],
             "imap": ["127.0.0.1", ports["imap"]],
             "pop3s": ["127.0.0.1", ports["pop3s"]],
@@ -312,6 +341,20 @@ def host_facts(places: Places) -> dict[str, Any]:
             "submission": ["127.0.0.1", ports["submission"]],
             "message_size_mib": 25,
         },
+        "addresses": ["127.0.0.1"],
+        "dns": publishing_facts(places),
+    }
+
+
+def publishing_facts(places: Places) -> dict[str, Any]:
+    """What one must know to update the trial's zones (RFC 2136, RFC 8945)."""
+    servers = name_servers(places)
+    return {
+        "server": [nameside.ADDRESS, servers.ports[0]],
+        "zones": list(servers.zones),
+        "tsig_name": nameside.KEY_NAME,
+        "tsig_algorithm": nameside.KEY_ALGORITHM,
+        "tsig_file": servers.key_file,
     }
 
 
@@ -331,6 +374,9 @@ def write_endpoints(places: Places, trial: dict[str, Any]) -> None:
                 "smtp", "submission", "submissions", "imap", "imaps", "pop3s", "managesieve",
             )
         },
+        "dns": ["127.0.0.1", ports["dns"]],
+        "dns_servers": [["127.0.0.1", ports[name]] for name in ("dns", "dns_second")],
+        "dns_publishing": publishing_facts(places),
         "ca": str(places.mailhost / "tls" / "ca.pem"),
         "outside": str(places.outside),
         "logs": {
@@ -358,6 +404,7 @@ def show(places: Places, trial: dict[str, Any], seconds: float) -> None:
     names = ("smtp", "submission", "submissions", "imap", "imaps", "pop3s", "managesieve")
     say("  Mail on 127.0.0.1: " + ", ".join(f"{name} {ports[name]}" for name in names[:4]))
     say("                     " + ", ".join(f"{name} {ports[name]}" for name in names[4:]))
+    say(f"  Name servers:         127.0.0.1 ports {ports['dns']} and {ports['dns_second']}")
     say(f"  Certificate to trust: {places.mailhost / 'tls' / 'ca.pem'}")
     say(f"  Mail to the outside:  {places.outside}")
     say(f"  Ctrl-C stops it all.\n{line}")

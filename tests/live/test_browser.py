@@ -31,6 +31,10 @@ PAGES = {
     "forward-new": "/forwards/new/",
     "domains": "/domains/",
     "domain": "/domains/example.test/",
+    "dns": "/domains/example.test/dns/",
+    "dns-access": "/domains/example.test/dns/access/?provider=rfc2136",
+    "takeover": "/domains/example.test/takeover/",
+    "claim-new": "/claims/new/",
     "audit": "/audit/",
     "absent": "/mailboxes/00000000-0000-4000-8000-000000000000/",
 }

@@ -238,10 +238,10 @@ def test_broken_signing_key_is_noticed(trial: Trial, alice: Panel) -> None:
     private = trial.state / "mailhost/private/private.sqlite"
     with sqlite3.connect(private, timeout=10) as database:
         (before,) = database.execute(
-            "SELECT private_key FROM dkim WHERE domain = 'example.test'"
+            "SELECT private_key FROM dkim WHERE domain = 'example.test' AND algorithm = 'rsa'"
         ).fetchone()
         database.execute(
-            "UPDATE dkim SET private_key = ? WHERE domain = 'example.test'",
+            "UPDATE dkim SET private_key = ? WHERE domain = 'example.test' AND algorithm = 'rsa'",
             (generate_rsa_key().private_pem,),
         )
     trial.manage("shell", "-v0", "-c", PROVE_KEY)
@@ -249,7 +249,10 @@ def test_broken_signing_key_is_noticed(trial: Trial, alice: Panel) -> None:
         (code,) = panel.execute(KEY_FAULT).fetchone()
     assert code == "signature_invalid"
     with sqlite3.connect(private, timeout=10) as database:
-        database.execute("UPDATE dkim SET private_key = ? WHERE domain = 'example.test'", (before,))
+        database.execute(
+            "UPDATE dkim SET private_key = ? WHERE domain = 'example.test' AND algorithm = 'rsa'",
+            (before,),
+        )
     trial.manage("shell", "-v0", "-c", PROVE_KEY)
     with panel_database(trial) as panel:
         (code,) = panel.execute(KEY_FAULT).fetchone()
@@ -258,14 +261,14 @@ def test_broken_signing_key_is_noticed(trial: Trial, alice: Panel) -> None:
 
 KEY_FAULT = (
     "SELECT h.fault_code FROM mailadmin_hostrow h JOIN maildns_dkimkey k ON h.key = k.id"
-    " JOIN maildns_zone z ON z.id = k.zone_id WHERE h.kind = 'dkim' AND z.name = 'example.test'"
+    " JOIN maildns_zone z ON z.id = k.zone_id WHERE h.kind = 'dkim' AND z.name = 'example.test' AND k.algorithm = 'rsa'"
 )
 PROVE_KEY = """
 from django.utils import timezone
 from mailadmin.models import HostRow
 from mailadmin.push import proof
 from maildns.models import DkimKey
-key = DkimKey.objects.get(zone__name="example.test")
+key = DkimKey.objects.get(zone__name="example.test", algorithm="rsa")
 row = HostRow.objects.get(kind="dkim", key=str(key.pk))
 HostRow.objects.filter(pk=row.pk).update(next_proof_at=timezone.now())
 proof.prove_due(row.host_id)

@@ -143,7 +143,7 @@ def test_ed25519_key_as_a_raw_seed_signs_beside_rsa(trial: Trial, info) -> None:
     seed = base64.b64encode(key.private_bytes_raw()).decode()
     with sqlite3.connect(trial.state / "mailhost/private/private.sqlite", timeout=10) as private:
         private.execute(
-            "INSERT INTO dkim SELECT 999, domain_id, domain, 'ed', 'ed25519', ?, 1 FROM dkim WHERE domain = 'example.test'", (seed,)
+            "INSERT INTO dkim SELECT 999, domain_id, domain, 'ed', 'ed25519', ?, 1 FROM dkim WHERE domain = 'example.test' AND algorithm = 'rsa'", (seed,)
         )  # fmt: skip
     try:
         mail = letter("info@example.test", "kunde@outside.example")

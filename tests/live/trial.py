@@ -31,13 +31,14 @@ from places import PORTS  # noqa: E402
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now, outside the range from which the system gives its own."""
+    """Ports that nobody has now, by TCP and UDP, outside the range from which the system gives its own."""
     found: list[int] = []
     for port in range(12000 + os.getpid() % 2000, 32000):
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket(type=socket.SOCK_DGRAM) as by_udp:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
+                by_udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
         found.append(port)
@@ -118,8 +119,14 @@ class Trial:
             "SECRET_KEY_FILE": f"{self.state}/panel/secret.key",
             "FIELD_KEY_FILE": f"{self.state}/panel/field.key",
             "POSTKONTOR_PUBLIC_URL": self.facts["panel"],
+            "POSTKONTOR_DNS_OVERRIDES": self.dns_overrides(),
+            "POSTKONTOR_DNS_PRIVATE_ADDRESSES": "1",
             "POSTKONTOR_LOG_FORMAT": "json",
         }
+
+    def dns_overrides(self) -> str:
+        servers = ",".join(f"{address}:{port}" for address, port in self.facts["dns_servers"])
+        return ";".join(f"{zone}={servers}" for zone in self.facts["dns_publishing"]["zones"])
 
     def panel(self, who: str = "customer") -> Panel:
         person = self.facts["demo"][who]
