@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests" / "live"), str(CHECKOUT / "tests" / "bench")]
+sys.path[:0] = [str(CHECKOUT / "tests" / name) for name in ("", "live", "bench")]
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "dns")]
 
+import dnschecks  # noqa: E402
 from trial import Panel, Trial  # noqa: E402
 
 PASSWORD = "blau-Segel-27-Ofen"
@@ -33,18 +35,28 @@ NAMES = [
     "post_p50_ms",
     "bulk_apply_rows_per_s",
 ]
+DNS_NAMES = ["dns_domains_per_second", "dns_queries_per_domain", "dns_check_memory_growth_mib"]
 GOALS = {
     "click_to_live_p50_ms_100k": 150,
     "click_to_live_p99_ms_100k": 500,
     "click_to_live_ratio_100k_to_1k": 1.2,
     "click_to_live_over_floor": 3,
+    "dns_domains_per_second": 100,
+    "dns_queries_per_domain": 30,
+    # Flat over 10,000 domains.
+    "dns_check_memory_growth_mib": 5,
 }
+AT_LEAST = ("dns_domains_per_second",)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=NAMES)
+    parser.add_argument("--only", choices=[*NAMES, *DNS_NAMES])
     only = parser.parse_args().only
+    if only in DNS_NAMES:
+        report(dnschecks.measure(), only)
+        return
+    dns = {} if only else dnschecks.measure()
     state = Path(f"/var/lib/postkontor/bench-{os.getpid()}")
     trial = Trial(state)
     try:
@@ -54,7 +66,7 @@ def main() -> None:
         trial.stop()
         shutil.rmtree(state, ignore_errors=True)
         state.with_suffix(".out").unlink(missing_ok=True)
-    report(figures, only)
+    report({**figures, **dns}, only)
 
 
 def measure(trial: Trial, only: str | None) -> dict[str, float]:
@@ -212,31 +224,47 @@ def percentile(values: list[float], share: int) -> float:
 
 
 def report(figures: dict[str, float], only: str | None) -> None:
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
     conditions = (
-        f"{os.cpu_count()} cores, {platform.machine()}, trial on SQLite, all on one machine; "
+        f"{machine} cores, trial on SQLite, all on one machine; "
         f"{SAMPLES} mailboxes one after the other by the pages; host holds {LARGE} (1k: {SMALL}) mailboxes"
     )
     rows = []
-    for name in NAMES:
+    for name in [*NAMES, *DNS_NAMES]:
         if name in figures and only in (None, name):
             value, goal = figures[name], GOALS.get(name)
             rows.append({
                 "name": name, "value": round(value, 3), "unit": unit_of(name), "goal": goal,
-                "holds": None if goal is None else value <= goal, "conditions": conditions,
+                "holds": holds(name, value),
+                "conditions": f"{machine}; {dnschecks.CONDITIONS}"
+                if name in DNS_NAMES
+                else conditions,
             })  # fmt: skip
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        holds = {True: "holds", False: "MISSED", None: ""}[row["holds"]]
+        verdict = {True: "holds", False: "MISSED", None: ""}[row["holds"]]
         goal = "" if row["goal"] is None else f"goal {row['goal']}"
-        print(f"{row['name']:<{width}}  {row['value']:>10.2f} {row['unit']:<7} {goal:<10} {holds}")
-    print(conditions)
+        print(
+            f"{row['name']:<{width}}  {row['value']:>10.2f} {row['unit']:<7} {goal:<10} {verdict}"
+        )
+    for text in dict.fromkeys(row["conditions"] for row in rows):
+        print(text)
     folder = CHECKOUT / "var" / "bench"
-    folder.parent.exists() or folder.parent.mkdir()
-    folder.mkdir(exist_ok=True)
+    folder.resolve().mkdir(parents=True, exist_ok=True)  # var/ may link to a state that is gone
     (folder / "latest.json").write_text(json.dumps(rows, indent=2) + "\n")
 
 
+def holds(name: str, value: float) -> bool | None:
+    goal = GOALS.get(name)
+    if goal is None:
+        return None
+    return value >= goal if name in AT_LEAST else value <= goal
+
+
 def unit_of(name: str) -> str:
+    if name in DNS_NAMES:
+        units = {"second": "domains/s", "domain": "queries", "mib": "MiB"}
+        return units[name.rpartition("_")[2]]
     if "_ms" in name:
         return "ms"
     return "rows/s" if name.endswith("per_s") else "ratio"
