@@ -133,12 +133,6 @@ HOSTERS = (
         _NETCUP_DNS,
     ),
     Hoster(
-        "all_inkl",
-        "ALL-INKL.COM",
-        ("ns5.kasserver.com", "ns6.kasserver.com"),
-        "https://pypi.org/project/kasserver/0.3.0/",
-    ),
-    Hoster(
         "inwx",
         "INWX",
         ("ns.inwx.de", "ns2.inwx.de", "ns3.inwx.eu"),

@@ -11,7 +11,6 @@ KNOWN = [
     ("ionos", ["ns1085.ui-dns.com", "ns1031.ui-dns.org", "ns1092.ui-dns.de", "ns1069.ui-dns.biz"]),
     ("hetzner", ["hydrogen.ns.hetzner.com", "oxygen.ns.hetzner.com", "helium.ns.hetzner.de"]),
     ("netcup", ["root-dns.netcup.net", "second-dns.netcup.net", "third-dns.netcup.net"]),
-    ("all_inkl", ["ns5.kasserver.com", "ns6.kasserver.com"]),
     ("inwx", ["ns.inwx.de", "ns2.inwx.de", "ns3.inwx.eu"]),
     ("domainfactory", ["ns.namespace4you.de", "ns2.namespace4you.de"]),
     ("hostpoint", ["ns.hostpoint.ch", "ns2.hostpoint.ch", "ns3.hostpoint.ch"]),
