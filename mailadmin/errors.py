@@ -422,6 +422,51 @@ class NameBelowAnother(MailAdminError):
 
 
 @dataclass(eq=False, kw_only=True)
+class NotContested(MailAdminError):
+    """A claim that is not proved, or whose domain nobody else holds."""
+
+    domain: str
+
+    code = "not_contested"
+    field = "name"
+
+    def for_user(self) -> str:
+        return _("%(domain)s has not been proved by this account while another holds it.") % {
+            "domain": self.domain
+        }
+
+
+@dataclass(eq=False, kw_only=True)
+class DomainParked(MailAdminError):
+    """The domain is one without mail."""
+
+    domain: str
+
+    code = "domain_parked"
+    field = "domain"
+
+    def for_user(self) -> str:
+        return _("%(domain)s is a domain without mail. Use it with mail first.") % {
+            "domain": self.domain
+        }
+
+
+@dataclass(eq=False, kw_only=True)
+class DomainInUse(MailAdminError):
+    """A domain with addresses cannot be one without mail."""
+
+    domain: str
+
+    code = "domain_in_use"
+    field = "domain"
+
+    def for_user(self) -> str:
+        return _("%(domain)s still has addresses or a catch-all. Delete them first.") % {
+            "domain": self.domain
+        }
+
+
+@dataclass(eq=False, kw_only=True)
 class DomainDeleted(MailAdminError):
     """The name rests after a deletion; `until` is when it is free."""
 

@@ -65,6 +65,17 @@ def verdict(report: ReadinessReport) -> str:
     return _("The host is ready.")
 
 
+def ptr_effect(state: str) -> str:
+    """What the state of the host's PTR records means to a customer."""
+    texts = {
+        State.OK: _("Each sending address has the name of the mail host, and the name leads back."),
+        State.WARNING: _("Mail is taken; something about it is to be watched by your provider."),
+        State.BAD: _("Some receivers refuse mail because of it. Your provider has to mend it."),
+        State.UNKNOWN: _("Nobody knows at the moment; it is looked at again by itself."),
+    }
+    return texts[State(state)]
+
+
 def sentence(item: Item) -> str:
     """What was found, and what to do about it."""
     texts = _TEXTS.get(item.check, dict)()
@@ -207,7 +218,10 @@ def _certificate() -> dict[str, str]:
 
 def _tlsa() -> dict[str, str]:
     return {
-        "none": _("No TLSA record: nothing is pinned, and nothing can be wrong."),
+        "none": _(
+            "No TLSA record: nothing is pinned, and nothing can be wrong. Where the zone is signed "
+            "(DNSSEC), the wanted value of type TLSA pins the certificate's key."
+        ),
         "match": _("The record fits the certificate."),
         "unsigned": _("The zone is not signed, so the record has no effect."),
         "no_certificate": _("The certificate could not be read to compare."),

@@ -144,6 +144,7 @@ def receiving(code: str) -> str:
         "works": _("Receiving works."),
         "partly": _("Receiving: a part goes to other servers."),
         "broken": _("Receiving does not work: mail for this domain does not reach us."),
+        "parked": _("This domain takes no mail."),
         "elsewhere": _("Mail still arrives at the former provider."),
         "unknown": _("Receiving: nobody knows at the moment."),
         "unchecked": _("Receiving is being checked."),
@@ -155,6 +156,7 @@ def sending(code: str) -> str:
     texts = {
         "good": _("Sending works, signed and approved."),
         "unsigned": _("Sending works, but is not signed yet."),
+        "parked": _("This domain sends no mail: its records say so to all."),
         "spam_risk": _("Sending: risk of the spam folder."),
         "unknown": _("Sending: nobody knows at the moment."),
         "unchecked": _("Sending is being checked."),

@@ -57,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("domains/<str:name>/catch-all/", domains.catch_all, name="domain_catch_all"),
     path("domains/<str:name>/state/", domains.state, name="domain_state"),
     path("domains/<str:name>/delete/", domains.delete, name="domain_delete"),
+    path("domains/<str:name>/parked/", domains.parked, name="domain_parked"),
     path("domains/<str:name>/restore/", domains.restore, name="domain_restore"),
     path("domains/<str:name>/dns/", records.show, name="domain_dns"),
     path("domains/<str:name>/dns/records/", records.part, name="domain_dns_records"),

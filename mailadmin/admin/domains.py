@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mailadmin.admin.base import ReadOnlyAdmin, ServiceAdmin, actor_of
 from mailadmin.errors import MailAdminError
-from mailadmin.models import Domain, DomainClaim
+from mailadmin.models import Address, Domain, DomainClaim
 from mailadmin.models.states import State
-from mailadmin.services import dkim, domains
+from mailadmin.services import claims, dkim, domains
 from maildns.models import DkimKey, Publication, Zone, ZoneAccess
 
 
@@ -80,12 +80,60 @@ class DomainAdmin(ServiceAdmin):
             domains.set_domain_state(stored, State(obj.state), by=by)
 
 
+class SettleForm(forms.ModelForm):  # type: ignore[type-arg]
+    settle = forms.BooleanField(label=_("Give the domain to this account"), required=False)
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, required=False,
+        help_text=_("The holder's addresses and mail in this domain are removed for ever."),
+    )  # fmt: skip
+
+    class Meta:
+        model = DomainClaim
+        fields = ()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("settle") and not cleaned.get("reason", "").strip():
+            self.add_error("reason", _("Say why: the reason is kept with the change."))
+        return cleaned
+
+
 @admin.register(DomainClaim)
-class DomainClaimAdmin(ReadOnlyAdmin):
+class DomainClaimAdmin(ServiceAdmin):
+    """A proved claim of a domain that another account holds waits for the operator's decision."""
+
+    form = SettleForm
     list_display = ("name", "account", "state", "created_at", "checked_at")
     list_select_related = ("account",)
     list_filter = ("state",)
     search_fields = ("name",)
+    readonly_fields = ("name", "account", "state", "created_at", "checked_at", "holder", "stored")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.readonly_fields, "settle", "reason")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_open = obj is None or obj.state == DomainClaim.State.CONTESTED
+        return is_open and super().has_change_permission(request, obj)
+
+    @admin.display(description=_("held by account"))
+    def holder(self, claim: DomainClaim) -> str:
+        held = Domain.objects.select_related("account").filter(name=claim.name).first()
+        return f"{held.account} ({held.get_held_by_display()})" if held else ""
+
+    @admin.display(description=_("addresses of the holder"))
+    def stored(self, claim: DomainClaim) -> int:
+        return Address.objects.filter(domain__name=claim.name).count()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if form.cleaned_data["settle"]:
+            claims.settle(obj, reason=form.cleaned_data["reason"], by=actor_of(request))
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The audit trail has it; a settled claim is no more."""
 
 
 class SigningForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -106,6 +106,8 @@ class Domain(models.Model):
     deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True, editable=False)
     # Its mail still goes to the host that its MX names: it is being moved to us.
     mail_elsewhere = models.BooleanField(_("mail elsewhere for now"), default=False)
+    # It takes and sends no mail, and its records say so.
+    is_parked = models.BooleanField(_("without mail"), default=False)
     sts_mode = models.CharField(
         _("MTA-STS"), max_length=7, choices=StsMode.choices, default=StsMode.TESTING
     )

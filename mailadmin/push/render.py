@@ -94,8 +94,9 @@ def addresses() -> QuerySet[Address]:
 
 
 def effective_state(domain: Domain) -> State:
-    """The strictest of the domain and the accounts above it."""
-    return strictest(domain.state, *(account.state for account in domain.account.lineage()))
+    """The strictest of the domain and the accounts above it; without mail it is off."""
+    own = State.OFF if domain.is_parked else domain.state
+    return strictest(own, *(account.state for account in domain.account.lineage()))
 
 
 def domain_row(domain: Domain) -> WireRow:

@@ -11,7 +11,14 @@ from django.utils import timezone
 
 from mailadmin import access, loops
 from mailadmin.actors import Actor
-from mailadmin.errors import AddressInUse, AddressTaken, LoopFound, NotInTrash, StateConflict
+from mailadmin.errors import (
+    AddressInUse,
+    AddressTaken,
+    DomainParked,
+    LoopFound,
+    NotInTrash,
+    StateConflict,
+)
 from mailadmin.models import Address, Alias, Domain, Target
 from mailadmin.models.states import State
 from mailadmin.push import hostrows
@@ -42,7 +49,8 @@ def leads_to(address: Address) -> list[str]:
 
 
 def reserve(domain: Domain, local_part: str, kind: Address.Kind) -> Address:
-    """Take an address in canonical form, or raise AddressTaken."""
+    """Take an address in canonical form. Raises AddressTaken, DomainParked."""
+    _refuse_parked(domain)
     if conflict := find_conflict(domain, local_part):
         raise conflict
     try:
@@ -51,6 +59,11 @@ def reserve(domain: Domain, local_part: str, kind: Address.Kind) -> Address:
     except IntegrityError as error:
         # Somebody took it between the look and the save.
         raise find_conflict(domain, local_part) or error from error
+
+
+def _refuse_parked(domain: Domain) -> None:
+    if Domain.objects.filter(pk=domain.pk, is_parked=True).exists():
+        raise DomainParked(domain=domain.name)
 
 
 def set_targets(address: Address, emails: list[str]) -> None:
@@ -182,11 +195,12 @@ def move_to_trash(address: Address, *, by: Actor) -> Address:
 
 
 def restore(address: Address, *, by: Actor) -> Address:
-    """Bring an address back as it was. Raises NotInTrash, LimitReached, LoopFound."""
+    """Bring an address back as it was. Raises NotInTrash, LimitReached, LoopFound, DomainParked."""
     access.may_write(by, address)
     with transaction.atomic():
         account = address.domain.account
         limits.take(account, limits.KIND_LIMITS[address.kind])
+        _refuse_parked(address.domain)
         address = lock(address)
         if not address.is_in_trash:
             raise NotInTrash(address=address.email)

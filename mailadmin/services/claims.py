@@ -19,10 +19,13 @@ from mailadmin.errors import (
     LimitReached,
     NameBelowAnother,
     NameReserved,
+    NotAllowed,
+    NotContested,
+    ReasonMissing,
 )
 from mailadmin.models import Account, Domain, DomainClaim, MailHost
 from mailadmin.push import hostrows
-from mailadmin.services import audit, domains, limits, wanted
+from mailadmin.services import audit, domains, letters, limits, wanted
 from maildns.check import Servers, ZoneReport, all_seen, check_zone
 
 log = structlog.get_logger(__name__)
@@ -105,6 +108,36 @@ def ask_for_check(claim: DomainClaim, *, by: Actor) -> None:
         transaction.on_commit(
             lambda: hostrows.wake("panel.tasks.check_claim", claim.pk), robust=True
         )
+
+
+def settle(claim: DomainClaim, *, reason: str, by: Actor) -> Domain:
+    """Give a domain to who proved it, and end it for its holder, with all mail in it.
+
+    The operator's decision; the new holder starts empty. Raises NotAllowed, ReasonMissing,
+    NotContested, AddressInUse, LimitReached, HostUnavailable.
+    """
+    if not by.is_operator or by.account is not None:
+        raise NotAllowed
+    if not reason.strip():
+        raise ReasonMissing
+    with transaction.atomic():
+        held = Domain.objects.select_related("account").filter(name=claim.name).first()
+        if claim.state != DomainClaim.State.CONTESTED:
+            raise NotContested(domain=claim.name)
+        if held is not None:
+            _end(held, by=by)
+        after = {"to": str(claim.account.uid), "reason": reason.strip()}
+        audit.record(by, "domain.settled", claim.account, after=after)
+        return domains.hold_domain_by_proof(claim, by=by)
+
+
+def _end(held: Domain, *, by: Actor) -> None:
+    """Take a domain from its holder at once, and tell him."""
+    if held.deleted_at is None:
+        domains.delete_domain(held, by=by)
+    name, people = held.display_name, letters.people_of(held.account, held)
+    transaction.on_commit(lambda: letters.domain_given_away(name, people), robust=True)
+    domains.end_domain(held, by=by)
 
 
 def check_due(*, now: datetime | None = None) -> None:

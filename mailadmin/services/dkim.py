@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailadmin import access, crypto
 from mailadmin.actors import Actor
-from mailadmin.errors import NotAllowed, ReasonMissing
+from mailadmin.errors import DomainParked, NotAllowed, ReasonMissing
 from mailadmin.models import Domain
 from mailadmin.push import hostrows
 from mailadmin.services import audit
@@ -134,8 +134,12 @@ def _retire(domain: Domain, key: DkimKey, *, now: datetime, by: Actor) -> None:
 
 
 def rotate(domain: Domain, *, by: Actor) -> list[DkimKey]:
-    """Make new keys for a domain. They sign as soon as the world sees them; until then the old."""
+    """Make new keys for a domain. They sign as soon as the world sees them; until then the old.
+
+    Raises DomainParked.
+    """
     access.may_write(by, domain)
+    _refuse_parked(domain)
     materials = make_key_material()
     with transaction.atomic():
         Zone.objects.select_for_update().get(pk=domain.zone_id)
@@ -148,6 +152,7 @@ def compromise(domain: Domain, *, reason: str, by: Actor) -> list[DkimKey]:
     Mail goes out unsigned until the new keys are seen: better than with a key that a thief has.
     """
     access.may_write(by, domain)
+    _refuse_parked(domain)
     if not reason.strip():
         raise ReasonMissing
     materials = make_key_material()
@@ -158,6 +163,12 @@ def compromise(domain: Domain, *, reason: str, by: Actor) -> list[DkimKey]:
         retire_all(domain, now=now, by=by)
         audit.record(by, "dkim.compromised", domain, after={"reason": reason.strip()})
         return _stage(domain, materials, by=by)
+
+
+def _refuse_parked(domain: Domain) -> None:
+    """A domain without mail has no keys."""
+    if domain.is_parked:
+        raise DomainParked(domain=domain.name)
 
 
 def retire_all(domain: Domain, *, now: datetime, by: Actor) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from mailadmin.models import Domain
-from mailadmin.services import wanted, zones
+from mailadmin.services import readiness, wanted, zones
 from mailadmin.services.wanted import Group, WantedRecord
 from maildns import rotation
 from maildns.check import Hint, RecordReport, RecordState, ServerReport
@@ -20,12 +20,13 @@ from maildns.models import DkimKey
 from maildns.mta_sts import lint_mta_sts
 from maildns.mx import lint_mx
 from maildns.names import lint_cname
+from maildns.readiness.report import Check
 from maildns.spf.lint import lint_spf
 from maildns.srv import lint_srv
 from maildns.tls_rpt import lint_tls_rpt
 
-Receiving = Literal["works", "partly", "broken", "elsewhere", "unknown", "unchecked"]
-Sending = Literal["good", "unsigned", "spam_risk", "unknown", "unchecked"]
+Receiving = Literal["works", "partly", "broken", "elsewhere", "parked", "unknown", "unchecked"]
+Sending = Literal["good", "unsigned", "spam_risk", "parked", "unknown", "unchecked"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class DnsView:
     receiving: Receiving
     sending: Sending
     spf: dict[str, dict[str, object]]
+    # How the PTR records of the mail host stand: a State of maildns.readiness, empty before.
+    ptr: str
 
     @property
     def hoster(self) -> Hoster | None:
@@ -116,10 +119,16 @@ def of_domain(domain: Domain) -> DnsView:
         records,
         report.servers if report else (),
         report.failure if report else "",
-        _receiving(domain, records),
-        _sending(records),
+        "parked" if domain.is_parked else _receiving(domain, records),
+        "parked" if domain.is_parked else _sending(records),
         zone.verdicts.get("spf", {}),
+        _ptr(domain),
     )
+
+
+def _ptr(domain: Domain) -> str:
+    report = readiness.report_of(domain.host)
+    return report.state(Check.PTR) if report else ""
 
 
 def _record(domain: Domain, each: WantedRecord, report: RecordReport | None) -> RecordView:
@@ -138,7 +147,7 @@ def _record(domain: Domain, each: WantedRecord, report: RecordReport | None) -> 
         _findings(each, report) if report and report.state is not RecordState.OK else (),
         each.key,
         rotation.signs_from(each.key) if each.key else None,
-        each.kind == "spf" and bool(zones.spf_seen(domain.zone)),
+        each.kind == "spf" and not domain.is_parked and bool(zones.spf_seen(domain.zone)),
     )
 
 

@@ -15,6 +15,8 @@ from mailadmin.errors import (
     AddressInUse,
     AlreadyHeld,
     DomainDeleted,
+    DomainInUse,
+    DomainParked,
     HostUnavailable,
     MailAdminError,
     NotAllowed,
@@ -22,9 +24,10 @@ from mailadmin.errors import (
     ReasonMissing,
 )
 from mailadmin.models import Account, Address, Alias, Domain, DomainClaim, Mailbox, MailHost
+from mailadmin.models.domains import StsMode
 from mailadmin.models.states import State
 from mailadmin.push import hostrows
-from mailadmin.services import addresses, audit, dkim, limits
+from mailadmin.services import addresses, audit, dkim, limits, sts
 from maildns.models import DkimKey, Zone, ZoneAccess
 
 # How long the name of a deleted domain rests, and its mail is kept.
@@ -137,13 +140,15 @@ def _choose_host() -> MailHost:
 def set_catch_all(domain: Domain, target: str, *, by: Actor) -> Domain:
     """Lead mail for unknown names of a domain to one address; an empty text refuses it again.
 
-    Raises BadTarget, LoopFound.
+    Raises BadTarget, LoopFound, DomainParked.
     """
     access.may_write(by, domain)
     email = naming.parse_target(target) if target.strip() else ""
     with transaction.atomic():
         limits.lock(domain.account)
         domain = Domain.objects.select_related("account").get(pk=domain.pk)
+        if email and domain.is_parked:
+            raise DomainParked(domain=domain.name)
         if email:
             addresses.refuse_catch_all_loop(domain, email)
         before, domain.catch_all = domain.catch_all, email
@@ -199,6 +204,44 @@ def _have_shown_anew(domain: Domain, *, by: Actor) -> None:
     hostrows.touch(*others, by=by, bulk=len(others) > FEW)
 
 
+def set_parked(domain: Domain, parked: bool, *, by: Actor) -> Domain:
+    """Use a domain without mail, or with it again.
+
+    Without mail its records say that it takes none and sends none (RFC 7505; RFC 7208, 10.1.2), its
+    keys are void, and its host refuses what still comes. Raises DomainInUse.
+    """
+    access.may_write(by, domain)
+    materials = [] if parked else dkim.make_key_material()
+    now = timezone.now()
+    with transaction.atomic():
+        limits.lock(domain.account)
+        domain = Domain.objects.select_related("account", "zone").get(pk=domain.pk)
+        if domain.is_parked == parked:
+            return domain
+        if parked and (domain.catch_all or domain.canonical_id or _has_addresses(domain)):
+            raise DomainInUse(domain=domain.name)
+        domain.is_parked = parked
+        domain.save(update_fields=["is_parked"])
+        if parked:
+            sts.set_mode(domain, StsMode.OFF, by=by, now=now)
+            dkim.retire_all(domain, now=now, by=by)
+        keys = dkim.store_keys(domain.zone, materials)
+        Zone.objects.filter(pk=domain.zone_id).update(next_check_at=now)
+        audit.record(by, "domain.parked" if parked else "domain.unparked", domain)
+        hostrows.touch(domain, *keys, by=by)
+        transaction.on_commit(
+            lambda: hostrows.wake("panel.tasks.check_zone", domain.zone_id), robust=True
+        )
+    return domain
+
+
+def _has_addresses(domain: Domain) -> bool:
+    return (
+        Address.objects.filter(domain=domain).exclude(state=State.TRASH).exists()
+        or domain.alias_domains.filter(deleted_at=None).exists()
+    )
+
+
 def delete_domain(domain: Domain, *, by: Actor) -> None:
     """Take a domain off its host. Its name and its mail rest for 30 days; then both go.
 
@@ -230,7 +273,7 @@ def restore_domain(domain: Domain, *, by: Actor) -> None:
         raise NotFound
     if not by.may_write:
         raise NotAllowed
-    materials = dkim.make_key_material()
+    materials = [] if domain.is_parked else dkim.make_key_material()
     with transaction.atomic():
         limits.take(domain.account, "domains")
         Domain.objects.filter(pk=domain.pk).update(deleted_at=None)
@@ -255,11 +298,16 @@ def end_rests(*, by: Actor, now: datetime | None = None) -> int:
     due = list(Domain.objects.filter(deleted_at__lt=limit))
     for domain in due:
         with transaction.atomic():
-            for mailbox in Mailbox.objects.filter(address__domain=domain):
-                hostrows.purge(domain.host_id, mailbox.storage_id, by=by)
-            audit.record(by, "domain.ended", domain)
-            Address.objects.filter(alias__mailbox__address__domain=domain).delete()
-            Address.objects.filter(domain=domain).delete()
-            ZoneAccess.objects.filter(zone_id=domain.zone_id).delete()
-            domain.delete()
+            end_domain(domain, by=by)
     return len(due)
+
+
+def end_domain(domain: Domain, *, by: Actor) -> None:
+    """Delete a deleted domain for ever, with its mail. Call it in a transaction."""
+    for mailbox in Mailbox.objects.filter(address__domain=domain):
+        hostrows.purge(domain.host_id, mailbox.storage_id, by=by)
+    audit.record(by, "domain.ended", domain)
+    Address.objects.filter(alias__mailbox__address__domain=domain).delete()
+    Address.objects.filter(domain=domain).delete()
+    ZoneAccess.objects.filter(zone_id=domain.zone_id).delete()
+    domain.delete()

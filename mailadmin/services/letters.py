@@ -38,6 +38,12 @@ def host_lost(host: MailHost, items: Sequence[Item]) -> bool:
     return sent
 
 
+def domain_given_away(name: str, people: Sequence[User]) -> None:
+    """Tell who held a domain that somebody else proved it, and has it now."""
+    for user in people:
+        _deliver("domain_given_away", user, {"name": name})
+
+
 def _send(letter: str, account: Account, domain: Domain, facts: dict[str, Any]) -> bool:
     sent = True
     for user in people_of(account, domain):

@@ -17,13 +17,15 @@ from maildns import rotation
 from maildns.check import Mode, Wanted
 from maildns.compare import same_value
 from maildns.dmarc import dmarc_record, is_dmarc
+from maildns.dmarc import parked_record as dmarc_for_parked
 from maildns.errors import DnsError
 from maildns.models import DkimKey
 from maildns.mta_sts import mta_sts_record, policy_host_record, policy_id
-from maildns.mx import mx_records
+from maildns.mx import mx_records, null_mx
 from maildns.names import autoconfig_records, is_host_name
 from maildns.records import Record
 from maildns.spf.build import merge_spf, spf_record
+from maildns.spf.build import parked_record as spf_for_parked
 from maildns.spf.names import normal
 from maildns.spf.terms import Mechanism, parse_record, spf_values
 from maildns.srv import Service, client_records
@@ -70,6 +72,8 @@ class WantedRecord:
 
 def of_domain(domain: Domain, *, spf_seen: str = "") -> list[WantedRecord]:
     """All that is wanted; `spf_seen` is the SPF record that stands there, to be merged with."""
+    if domain.is_parked:
+        return [*_parked(domain), *_keys(domain), *_policy(domain), *_proof(domain)]
     return [
         *_receiving(domain),
         *_sending(domain, spf_seen),
@@ -84,6 +88,14 @@ def _receiving(domain: Domain) -> Iterator[WantedRecord]:
     yield _exact(Group.RECEIVE, "mx", records)
 
 
+def _parked(domain: Domain) -> Iterator[WantedRecord]:
+    """Nobody sends to it, and whoever sends in its name is refused."""
+    yield _exact(Group.RECEIVE, "mx", [null_mx(domain.name)])
+    yield _exact(Group.SEND, "spf", [spf_for_parked(domain.name)], is_of_kind=is_spf)
+    record = dmarc_for_parked(domain.name, rua=report_uris(domain, "dmarc"))
+    yield _exact(Group.SEND, "dmarc", [record], is_of_kind=_begins("v=dmarc1"))
+
+
 def _sending(domain: Domain, spf_seen: str) -> Iterator[WantedRecord]:
     if settings.SPF_INCLUDE:
         record = _spf(domain, spf_seen)
@@ -92,13 +104,7 @@ def _sending(domain: Domain, spf_seen: str) -> Iterator[WantedRecord]:
             same=lambda _wanted, seen: lets_us_send(seen), is_of_kind=is_spf,
         )  # fmt: skip
         yield WantedRecord(Group.SEND, (record,), wanted)
-    for key in domain.zone.dkim_keys.exclude(gone_at__isnull=False).order_by("pk"):
-        key.zone = domain.zone
-        record_of_key = rotation.wanted_record(key)
-        kind, name = f"dkim:{key.selector}", f"{key.selector}._domainkey.{domain.name}"
-        records = (record_of_key,) if record_of_key else ()
-        group = Group.SEND if key.state != DkimKey.State.RETIRED else Group.COMFORT
-        yield _exact(group, kind, records, name=name, type_="TXT", key=key)
+    yield from _keys(domain)
     record = dmarc_record(domain.name, rua=report_uris(domain, "dmarc"))
     yield WantedRecord(
         Group.SEND,
@@ -111,15 +117,30 @@ def _sending(domain: Domain, spf_seen: str) -> Iterator[WantedRecord]:
     )  # fmt: skip
 
 
+def _keys(domain: Domain) -> Iterator[WantedRecord]:
+    for key in domain.zone.dkim_keys.exclude(gone_at__isnull=False).order_by("pk"):
+        key.zone = domain.zone
+        record_of_key = rotation.wanted_record(key)
+        kind, name = f"dkim:{key.selector}", f"{key.selector}._domainkey.{domain.name}"
+        records = (record_of_key,) if record_of_key else ()
+        group = Group.SEND if key.state != DkimKey.State.RETIRED else Group.COMFORT
+        yield _exact(group, kind, records, name=name, type_="TXT", key=key)
+
+
 def _protecting(domain: Domain) -> Iterator[WantedRecord]:
+    yield from _policy(domain)
+    if uris := report_uris(domain, "tls"):
+        record = tls_rpt_record(domain.name, uris)
+        yield _exact(Group.PROTECT, "tls_rpt", (record,), is_of_kind=_begins("v=tlsrptv1"))
+
+
+def _policy(domain: Domain) -> Iterator[WantedRecord]:
+    """Of MTA-STS; a policy that is being withdrawn needs its records, too (RFC 8461, 8.3)."""
     if settings.WEB_NAME and domain.sts_mode != StsMode.OFF:
         host = policy_host_record(domain.name, settings.WEB_NAME)
         yield _exact(Group.PROTECT, "mta_sts_host", (host,))
         record = mta_sts_record(domain.name, policy_id(domain.sts_changed_at))
         yield _exact(Group.PROTECT, "mta_sts", (record,), is_of_kind=_begins("v=stsv1"))
-    if uris := report_uris(domain, "tls"):
-        record = tls_rpt_record(domain.name, uris)
-        yield _exact(Group.PROTECT, "tls_rpt", (record,), is_of_kind=_begins("v=tlsrptv1"))
 
 
 def _comfort(domain: Domain) -> Iterator[WantedRecord]:

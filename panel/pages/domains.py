@@ -66,6 +66,7 @@ def _page(
             "form": form,
             "mailboxes": addresses.filter(kind=Address.Kind.MAILBOX)[:200],
             "counts": {kind: addresses.filter(kind=kind).count() for kind in Address.Kind.values},
+            "has_addresses": bool(domain.catch_all) or addresses.exists(),
             "dns": dnsview.of_domain(domain),
             "settings": domain.host.client_settings,
         },
@@ -98,6 +99,21 @@ def state(request: PanelRequest, name: str) -> HttpResponse:
         domains.set_domain_state(domain, State(chosen), by=request.actor)
         messages.success(request, _("The change is saved and on its way to the mail host."))
     return redirect("domain", name=domain.name)
+
+
+@customer_page
+@require_POST
+def parked(request: PanelRequest, name: str) -> HttpResponse:
+    """Use a domain without mail, or with it again."""
+    domain = access.get_domain(request.actor, name)
+    to_park = request.POST.get("mail") == "without"
+    try:
+        domains.set_parked(domain, to_park, by=request.actor)
+    except MailAdminError as error:
+        messages.error(request, error.for_user())
+        return redirect("domain", name=name)
+    messages.success(request, _("Now enter the records, or have them published."))
+    return redirect("domain_dns", name=name)
 
 
 @customer_page

@@ -13,7 +13,7 @@ def domain_choices(actor: Actor) -> list[tuple[str, str]]:
     """The actor's own domains as (name, shown name)."""
     return [
         (domain.name, f"@{domain.display_name}")
-        for domain in access.domains_for(actor).order_by("name")[:500]
+        for domain in access.domains_for(actor).filter(is_parked=False).order_by("name")[:500]
     ]
 
 

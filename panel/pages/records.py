@@ -35,7 +35,8 @@ def show(request: PanelRequest, name: str) -> HttpResponse:
     if domain.zone.checked_at is None and not domain.zone.is_being_checked:
         zones.ask_for_check(domain, by=request.actor)
         domain.zone.refresh_from_db()
-    return render(request, "panel/dns/show.html", _facts(domain, request))
+    link = request.session.pop("technician_link", "")
+    return render(request, "panel/dns/show.html", {**_facts(domain, request), "link": link})
 
 
 @customer_page
@@ -63,7 +64,6 @@ def _facts(domain: Domain, request: HttpRequest) -> dict[str, object]:
         "access": publishing.access_of(domain.zone),
         "enforceable_at": sts.enforceable_at(domain),
         "may_enforce": _is_over(sts.enforceable_at(domain)),
-        "link": request.session.pop("technician_link", "") if hasattr(request, "session") else "",
         "link_days": LINK_LIFETIME.days,
     }
 

@@ -240,6 +240,11 @@ def readiness_state(state: str) -> str:
 
 
 @register.filter
+def ptr_effect(state: str) -> str:
+    return readywords.ptr_effect(state)
+
+
+@register.filter
 def readiness_verdict(report: ReadinessReport) -> str:
     return readywords.verdict(report)
 

@@ -13,7 +13,7 @@ from fakedns import FakeResolver
 from zonedata import look, right_zone
 
 from mailadmin.models import Domain, DomainClaim
-from mailadmin.services import accounts, claims
+from mailadmin.services import accounts, addresses, claims
 
 pytestmark = pytest.mark.django_db
 
@@ -154,3 +154,39 @@ def test_policy_is_served_under_its_own_name_and_nowhere_else(client, world) -> 
         assert (refused.status_code, refused.content) == (404, b"")
     assert client.post(path, HTTP_HOST="mta-sts.example.test").status_code == 404
     assert client.get(path).status_code == 404
+
+
+def test_hosts_ptr_is_shown_as_the_providers_business(alice, world) -> None:
+    assert 'id="record-ptr"' not in text(alice.get(PAGE))
+    item = {"check": "ptr", "address": "192.0.2.1", "state": "bad", "code": "none",
+            "evidence": [["ptr", "dsl-1.isp.example"]], "rfc": ""}  # fmt: skip
+    world.domain.host.readiness = {"host": "m", "checked_at": "", "items": [item]}
+    world.domain.host.save()
+    page = text(alice.get(PAGE))
+    assert "Your provider has to mend it." in page
+    assert "dsl-1.isp.example" not in page
+
+
+def test_domain_without_addresses_can_be_used_without_mail(alice, world) -> None:
+    assert "Use without mail" not in text(alice.get("/domains/example.test/"))
+    addresses.move_to_trash(world.mailbox.address, by=OPERATOR)
+    assert "Use without mail" in text(alice.get("/domains/example.test/"))
+    shown = text(alice.post("/domains/example.test/parked/", {"mail": "without"}, follow=True))
+    assert "This domain sends no mail" in shown and "v=spf1 -all" in shown
+    assert 'value="example.test"' not in text(alice.get("/mailboxes/new/"))
+    shown = text(alice.post("/domains/example.test/parked/", {"mail": "with"}, follow=True))
+    assert "10 mail.example.net" in shown
+
+
+def test_operator_settles_a_contested_claim_in_the_administration(client, world) -> None:
+    client.force_login(make_user("ada@operator.example", None, is_superuser=True, is_staff=True))
+    claim = DomainClaim.objects.create(
+        name="example.test", account=world.charlie, state=DomainClaim.State.CONTESTED
+    )
+    for account in (world.charlie, world.charlie.parent):
+        accounts.override_limit(account, "domains", 5, by=OPERATOR)
+    page = f"/admin/mailadmin/domainclaim/{claim.pk}/change/"
+    assert "Give the domain to this account" in text(client.get(page))
+    assert "Say why" in text(client.post(page, {"settle": "on", "reason": ""}))
+    client.post(page, {"settle": "on", "reason": "papers"})
+    assert Domain.objects.get(name="example.test").account == world.charlie

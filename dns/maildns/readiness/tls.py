@@ -12,7 +12,7 @@ from maildns.findings import Severity
 from maildns.readiness.dial import Presented
 from maildns.readiness.look import Look
 from maildns.readiness.report import Check, Item, State, item
-from maildns.tlsa import lint_tlsa, matches, parse_tlsa
+from maildns.tlsa import lint_tlsa, matches, parse_tlsa, tlsa_value
 
 _CHAIN = {"self_signed": "self_signed", "untrusted": "untrusted", "dates": "chain_expired"}
 
@@ -121,7 +121,8 @@ async def check_tlsa(look: Look) -> list[Item]:
         seen = ("name", name), ("reason", answer.reason)
         return [item(Check.TLSA, "", State.UNKNOWN, "dns_error", *seen, rfc="7672 2.1")]
     if not answer.values:
-        return [item(Check.TLSA, "", State.OK, "none", ("name", name), rfc="7672 2.2")]
+        fitting = [("wanted", each) for each in await _fitting(look)]
+        return [item(Check.TLSA, "", State.OK, "none", ("name", name), *fitting, rfc="7672 2.2")]
     if look.facts.tlsa_is_signed is False:
         seen = ("name", name), ("seen", answer.values[0])
         return [item(Check.TLSA, "", State.WARNING, "unsigned", *seen, rfc="7672 2.1")]
@@ -151,6 +152,19 @@ async def _tlsa(look: Look, address: str) -> list[Item]:
         # Usage 2 means another certificate of the chain, which we have not read.
         return [*found, item(Check.TLSA, address, State.UNKNOWN, "trust_anchor", *seen)]
     return found or [item(Check.TLSA, address, State.OK, "match", *seen, rfc="7672 3.1.1")]
+
+
+async def _fitting(look: Look) -> list[str]:
+    """The records that would pin what is shown today (RFC 7672, 3.1: 3 1 1)."""
+    shown = [await look.presented(address) for address in look.facts.addresses]
+    pems = [each.certificate or look.facts.certificate for each in shown]
+    values = []
+    for pem in filter(None, pems):
+        try:
+            values.append(tlsa_value(pem))
+        except BadRecord:
+            continue
+    return list(dict.fromkeys(values))
 
 
 def _tlsa_name(look: Look) -> str:

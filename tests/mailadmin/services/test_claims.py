@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.utils import timezone
-from factories import OPERATOR, World, actor, make_mailbox, make_world
+from factories import OPERATOR, World, actor, make_mailbox, make_user, make_world
 from fakedns import FakeResolver
 from zonedata import look, right_zone
 
@@ -19,9 +20,12 @@ from mailadmin.errors import (
     LimitReached,
     NameBelowAnother,
     NameReserved,
+    NotAllowed,
+    NotContested,
     NotFound,
+    ReasonMissing,
 )
-from mailadmin.models import Address, Domain, DomainClaim, HostRow
+from mailadmin.models import Address, Domain, DomainClaim, HostRow, Mailbox
 from mailadmin.push import render
 from mailadmin.services import accounts, aliases, claims, domains, sts
 from maildns.models import DkimKey
@@ -240,3 +244,42 @@ def test_domain_that_another_one_s_alias_needs_is_not_deleted(world) -> None:
     aliases.create_alias(second, local_part="b", mailbox=world.mailbox, by=OPERATOR)
     with pytest.raises(AddressInUse):
         domains.delete_domain(world.domain, by=actor(world.alice))
+
+
+def contested(world) -> tuple[DomainClaim, Domain, Mailbox]:
+    """A name that alice holds by word, and that charlie has proved."""
+    held = domains.hold_domain_by_word(NAME, world.alice, reason="phone", by=OPERATOR)
+    box = make_mailbox(held, "info")
+    claim = claim_of(world, world.charlie)
+    prove(claim, token(claim), token(claim))
+    claim.refresh_from_db()
+    assert claim.state == DomainClaim.State.CONTESTED
+    return claim, held, box
+
+
+def test_operator_gives_a_contested_domain_to_who_proved_it(
+    world, django_capture_on_commit_callbacks
+) -> None:
+    make_user("alice@outside.example", world.alice)
+    claim, held, box = contested(world)
+    with django_capture_on_commit_callbacks(execute=True):
+        domain = claims.settle(claim, reason="papers shown", by=OPERATOR)
+    assert (domain.account, domain.held_by) == (world.charlie, "txt")
+    assert not Address.objects.filter(domain__name=NAME).exists()
+    assert HostRow.objects.filter(kind="purge", key=box.storage_id).exists()
+    removed = HostRow.objects.get(kind="domain", key=str(held.pk))
+    assert render.render([removed])[0].get("remove")
+    assert not DomainClaim.objects.filter(name=NAME).exists()
+    assert [letter.to for letter in mail.outbox] == [["alice@outside.example"]]
+
+
+def test_only_the_operator_settles_and_only_what_is_contested(world) -> None:
+    claim, _held, _box = contested(world)
+    with pytest.raises(NotAllowed):
+        claims.settle(claim, reason="mine", by=actor(world.charlie))
+    with pytest.raises(ReasonMissing):
+        claims.settle(claim, reason=" ", by=OPERATOR)
+    claim.state = DomainClaim.State.WAITING
+    with pytest.raises(NotContested):
+        claims.settle(claim, reason="papers", by=OPERATOR)
+    assert Domain.objects.get(name=NAME).account == world.alice
