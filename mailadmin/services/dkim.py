@@ -78,11 +78,12 @@ def switch_to_signing_by_word(domain: Domain, key: DkimKey, *, reason: str, by: 
 
 def follow(
     domain: Domain, reports: Mapping[str, RecordReport], *, now: datetime, by: Actor
-) -> None:
+) -> bool:
     """Move each key of a domain as far as one look at its record lets it: maildns.rotation.
 
-    Call it in the transaction that keeps the look.
+    Call it in the transaction that keeps the look. Returns whether other records are wanted now.
     """
+    is_changed = False
     keys = DkimKey.objects.filter(zone=domain.zone, gone_at=None).order_by("pk")
     for key in keys:
         report = reports.get(f"dkim:{key.selector}")
@@ -99,12 +100,15 @@ def follow(
             _sign_with(domain, key, now=now, by=by)
         elif state == State.RETIRED != key.state:
             _retire(domain, key, now=now, by=by)
+            is_changed = True
         else:
             key.state = state
             at = rotation.goes_at(key)
             if at is not None and now >= at:
                 key.may_go_at = now
+                is_changed = True
             key.save()
+    return is_changed
 
 
 def _sign_with(domain: Domain, key: DkimKey, *, now: datetime, by: Actor, reason: str = "") -> None:

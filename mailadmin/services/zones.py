@@ -149,9 +149,9 @@ def record(job: Job, look: Look, *, now: datetime) -> None:
         zone.checked_at, zone.claimed_until = now, None
         zone.is_green = is_green(job.wanted, reports)
         memories = _remember(zone, reports, now)
-        dkim.follow(job.domain, reports, now=now, by=by)
+        is_changed = dkim.follow(job.domain, reports, now=now, by=by)
         sts.follow(job.domain, reports, now=now, by=by)
-        zone.next_check_at = _next_check(job, reports, memories, now)
+        zone.next_check_at = now if is_changed else _next_check(job, reports, memories, now)
         zone.save(
             update_fields=[
                 "report", "verdicts", "checked_at", "claimed_until", "is_green", "next_check_at",

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import dkim
@@ -99,10 +100,146 @@ def test_signatures_of_both_kinds_verify_against_the_live_zone(
     with trial.submissions(*info) as client:
         client.send_message(mail)
     content = as_sent(trial.outside(mail["Subject"]).as_bytes())
-    assert len(re.findall(rb"(?m)^DKIM-Signature:", content)) == 2
-    for index in (0, 1):
+    assert len(verified(trial, content)) == 2
+
+
+class Flow(threading.Thread):
+    """Mail that goes out without a pause; each must verify when it arrives."""
+
+    def __init__(self, trial: Trial, login: Login) -> None:
+        super().__init__(daemon=True)
+        self.trial, self.login = trial, login
+        self.over = threading.Event()
+        self.faults: list[str] = []
+        self.selectors: list[set[str]] = []
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            try:
+                self.selectors.append(self.one())
+            except Exception as error:  # noqa: BLE001  (told at the end)
+                self.faults.append(repr(error))
+
+    def one(self) -> set[str]:
+        """Send a mail; return the selectors of its signatures, all of which verify."""
+        mail = letter("info@example.test", "kunde@outside.example")
+        with self.trial.submissions(*self.login) as client:
+            client.send_message(mail)
+        content = as_sent(self.trial.outside(mail["Subject"]).as_bytes())
+        return verified(self.trial, content)
+
+    def until_signed_by(self, selectors: set[str]) -> None:
+        until(
+            lambda: self.selectors and self.selectors[-1] == selectors,
+            seconds=30, what=f"signed by {selectors}",
+        )  # fmt: skip
+
+    def __enter__(self) -> Flow:
+        self.start()
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self.over.set()
+        self.join(60)
+
+
+def verified(trial: Trial, content: bytes) -> set[str]:
+    count = len(re.findall(rb"(?m)^DKIM-Signature:", content))
+    selectors = set()
+    for index in range(count):
         found = dkim.DKIM(content)
         assert found.verify(idx=index, dnsfunc=lambda name, timeout=5: text_at(trial, name))
+        selectors.add(found.signature_fields[b"s"].decode())
+    assert len(selectors) == 2
+    return selectors
+
+
+LOOK = """
+from datetime import timedelta
+from django.utils import timezone
+from mailadmin.models import Domain
+from mailadmin.services import zones
+domain = Domain.objects.get(name="example.test")
+looked = zones.check([domain], now=timezone.now() + timedelta(hours={hours}))
+print(looked, *(f"{{k.selector}}:{{k.state}}" for k in domain.zone.dkim_keys.filter(gone_at=None)))
+"""
+
+
+def look(trial: Trial, *, hours: float) -> dict[str, str]:
+    """Look at the zone with a clock that is ahead; the state of each key of which records stand."""
+
+    def looked() -> list[str]:
+        words = trial.manage("shell", "-v0", "-c", LOOK.format(hours=hours)).split()
+        return words[1:] if words[0] == "1" else []  # else a worker is looking
+
+    words = until(looked, what="a look")
+    trial.manage("wait_until_even", "--seconds", "20")
+    return dict(each.split(":") for each in words)
+
+
+def in_state(found: dict[str, str], state: str) -> set[str]:
+    return {selector for selector, its in found.items() if its == state}
+
+
+def test_rotation_runs_through_while_mail_flows(
+    trial: Trial, alice: Panel, info: Login, published: str
+) -> None:
+    until(lambda: "Ed25519, signs outgoing mail" in checked(alice), seconds=40, what="both sign")
+    trial.manage("wait_until_even", "--seconds", "20")
+    old = in_state(look(trial, hours=0), "signing")
+    assert len(old) == 2
+    with Flow(trial, info) as flow:
+        flow.until_signed_by(old)
+        alice.post(f"{PAGE}keys/")
+        new = in_state(look(trial, hours=0), "staged") | in_state(look(trial, hours=0), "published")
+        assert len(new) == 2
+        for selector in new:  # written by itself: a person has published here before
+            shown_at_both(trial, selector, "p=")
+        assert in_state(look(trial, hours=0), "published") == new
+        flow.until_signed_by(old)
+
+        # Everybody has forgotten that the new ones were missing.
+        found = look(trial, hours=2)
+        assert in_state(found, "signing") == new and in_state(found, "retiring") == old
+        flow.until_signed_by(new)
+
+        # What waited in a queue for four days still verifies.
+        assert in_state(look(trial, hours=2 + 4 * 24), "retiring") == old
+        assert {tuple(sorted(each)) for each in flow.selectors} == {
+            tuple(sorted(old)), tuple(sorted(new)),
+        }  # fmt: skip
+
+        assert in_state(look(trial, hours=2 + 6 * 24), "retired") == old
+        look(trial, hours=2 + 6 * 24)
+        for selector in old:
+            shown_at_both(trial, selector, "v=DKIM1; p=")
+        look(trial, hours=2 + 7 * 24)
+        look(trial, hours=2 + 14 * 24)
+        look(trial, hours=2 + 14 * 24)
+        for selector in old:
+            until(
+                lambda name=f"{selector}._domainkey.example.test": answers(trial, name, "TXT")
+                == [set(), set()],
+                seconds=30, what=f"{selector} is gone",
+            )  # fmt: skip
+        assert set(look(trial, hours=3 + 14 * 24)) == new
+        flow.until_signed_by(new)
+    assert flow.faults == []
+    assert len(flow.selectors) > 20
+
+
+def shown_at_both(trial: Trial, selector: str, text: str) -> None:
+    name = f"{selector}._domainkey.example.test"
+
+    def shown() -> bool:
+        found = answers(trial, name, "TXT")
+        ends = text.endswith("; p=")
+        return all(
+            len(each) == 1 and (min(each) == f'"{text}"' if ends else text in min(each))
+            for each in found
+        )
+
+    until(shown, seconds=30, what=f"{selector} shows {text}")
 
 
 def as_sent(content: bytes) -> bytes:

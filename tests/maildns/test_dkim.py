@@ -101,6 +101,11 @@ def test_private_key_of_rfc_8463_gives_its_public_key() -> None:
     assert dkim.public_record(pem.decode()) == f"v=DKIM1; k=ed25519; p={RFC_8463}"
 
 
+def test_no_ed25519_seed_looks_like_a_path() -> None:
+    seeds = [dkim.signer_form(dkim.generate_ed25519_key().private_pem) for _ in range(1000)]
+    assert not any(seed.startswith("/") for seed in seeds)
+
+
 def test_what_is_signed_with_ed25519_verifies_with_the_record() -> None:
     pair = dkim.generate_ed25519_key()
     key = load_pem_private_key(pair.private_pem.encode(), password=None)
