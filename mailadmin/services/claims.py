@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from mailadmin import access, dnsconfig
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 # A claim that nobody proves is looked at ever less often, and forgotten in the end.
 SOONEST, LATEST = timedelta(minutes=2), timedelta(hours=12)
+ASKED_AGAIN = timedelta(seconds=3)
 FORGOTTEN_AFTER = timedelta(days=60)
 # Whoever held one of these would be sent mail that half the world means for somebody else.
 BIG_RECEIVERS = frozenset({
@@ -100,11 +102,14 @@ def withdraw(claim: DomainClaim, *, by: Actor) -> None:
 
 
 def ask_for_check(claim: DomainClaim, *, by: Actor) -> None:
-    """Have a worker look for the proof soon."""
+    """Have a worker look for the proof soon; who asks again within seconds has asked already."""
     access.may_write(by, claim.account)
     now = timezone.now()
     with transaction.atomic():
-        DomainClaim.objects.filter(pk=claim.pk).update(asked_at=now, next_check_at=now)
+        rested = Q(asked_at=None) | Q(asked_at__lt=now - ASKED_AGAIN)
+        rows = DomainClaim.objects.filter(rested, pk=claim.pk)
+        if not rows.update(asked_at=now, next_check_at=now):
+            return
         transaction.on_commit(
             lambda: hostrows.wake("panel.tasks.check_claim", claim.pk), robust=True
         )

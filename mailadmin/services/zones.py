@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 CALM = timedelta(hours=24)
 SOONEST, LATEST = timedelta(minutes=2), timedelta(hours=6)
 CLAIM = timedelta(minutes=2)
+ASKED_AGAIN = timedelta(seconds=3)
 AT_ONCE = 20
 BATCH = 200
 
@@ -63,11 +64,17 @@ class Look:
 
 
 def ask_for_check(domain: Domain, *, by: Actor) -> None:
-    """Have a worker look at a domain's DNS soon; whoever sees the domain may ask."""
+    """Have a worker look at a domain's DNS soon; whoever sees the domain may ask.
+
+    Who asks again within seconds has asked already.
+    """
     access.get_domain(by, domain.name)
     now = timezone.now()
     with transaction.atomic():
-        Zone.objects.filter(pk=domain.zone_id).update(asked_at=now, next_check_at=now)
+        rested = Q(asked_at=None) | Q(asked_at__lt=now - ASKED_AGAIN)
+        zones = Zone.objects.filter(rested, pk=domain.zone_id)
+        if not zones.update(asked_at=now, next_check_at=now):
+            return
         transaction.on_commit(
             lambda: hostrows.wake("panel.tasks.check_zone", domain.zone_id), robust=True
         )

@@ -48,6 +48,21 @@ def test_first_visit_asks_for_a_look(alice, world) -> None:
     assert world.domain.zone.is_being_checked
 
 
+def test_second_click_within_seconds_asks_nobody(alice, world) -> None:
+    with time_machine.travel("2026-03-01 12:00:00Z", tick=False) as clock:
+        alice.post(f"{PAGE}check/")
+        world.domain.zone.refresh_from_db()
+        first = world.domain.zone.asked_at
+        clock.shift(2)
+        alice.post(f"{PAGE}check/")
+        world.domain.zone.refresh_from_db()
+        assert world.domain.zone.asked_at == first
+        clock.shift(2)
+        alice.post(f"{PAGE}check/")
+        world.domain.zone.refresh_from_db()
+        assert world.domain.zone.asked_at > first
+
+
 def test_page_says_what_works_and_shows_wanted_and_seen(alice, world) -> None:
     look(world.domain, right_zone(world.domain, without=("spf",)))
     page = text(alice.get(PAGE))
