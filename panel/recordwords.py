@@ -20,9 +20,12 @@ def record_name(kind: str) -> str:
     """What people call the record."""
     names = {
         "mx": "MX",
+        "null_mx": "MX",
         "spf": "SPF",
+        "no_spf": "SPF",
         "dkim": "DKIM",
         "dmarc": "DMARC",
+        "no_dmarc": "DMARC",
         "mta_sts": "MTA-STS",
         "mta_sts_host": _("MTA-STS (address of the policy)"),
         "tls_rpt": "TLS-RPT",
@@ -40,6 +43,9 @@ def purpose(kind: str) -> str:
     """One sentence for a layman."""
     texts = {
         "mx": _("Leads mail for this domain to our mail host."),
+        "null_mx": _("Says that this domain takes no mail."),
+        "no_spf": _("Says that no server sends mail of this domain."),
+        "no_dmarc": _("Has receivers refuse all mail that pretends to be from this domain."),
         "spf": _("Names the servers that may send mail of this domain."),
         "dkim": _("The public key with which receivers verify the signature of your mail."),
         "dmarc": _("Tells receivers what to do with mail that only pretends to be yours."),
@@ -62,6 +68,9 @@ def effect(kind: str, state: str) -> str:
         return _("Not all name servers answer, so nobody knows. Nothing is switched off for that.")
     if state == RecordState.SEVERAL:
         several = {
+            "null_mx": _("This record must be the only MX record."),
+            "no_spf": _("With several SPF records receivers ignore them all. Leave only one."),
+            "no_dmarc": _("With several DMARC records receivers ignore them all. Leave only one."),
             "mx": _("A part of your mail goes to other servers than ours."),
             "spf": _("With several SPF records receivers ignore them all. Leave only one."),
             "dmarc": _("With several DMARC records receivers ignore them all. Leave only one."),
@@ -70,6 +79,9 @@ def effect(kind: str, state: str) -> str:
         return several.get(base(kind), _("There is more than should be. Delete the old one."))
     texts = {
         "mx": _("Mail for this domain does not reach us."),
+        "null_mx": _("Senders try for days before they learn that nothing arrives here."),
+        "no_spf": _("Others can send in the name of this domain."),
+        "no_dmarc": _("Others can send in the name of this domain."),
         "spf": _("Receivers do not know that our server may send for you: spam folder likely."),
         "dkim": _("Mail goes out without this signature until all name servers show the record."),
         "dmarc": _("Large receivers trust mail less without it, and others can use your name."),
@@ -145,6 +157,7 @@ def receiving(code: str) -> str:
         "partly": _("Receiving: a part goes to other servers."),
         "broken": _("Receiving does not work: mail for this domain does not reach us."),
         "parked": _("This domain takes no mail."),
+        "parked_unsaid": _("This domain takes no mail, but its record does not say so yet."),
         "elsewhere": _("Mail still arrives at the former provider."),
         "unknown": _("Receiving: nobody knows at the moment."),
         "unchecked": _("Receiving is being checked."),
@@ -157,6 +170,7 @@ def sending(code: str) -> str:
         "good": _("Sending works, signed and approved."),
         "unsigned": _("Sending works, but is not signed yet."),
         "parked": _("This domain sends no mail: its records say so to all."),
+        "parked_unsaid": _("This domain sends no mail, but its records do not say so yet."),
         "spam_risk": _("Sending: risk of the spam folder."),
         "unknown": _("Sending: nobody knows at the moment."),
         "unchecked": _("Sending is being checked."),

@@ -127,6 +127,8 @@ def _sign_with(domain: Domain, key: DkimKey, *, now: datetime, by: Actor, reason
 
 def _retire(domain: Domain, key: DkimKey, *, now: datetime, by: Actor) -> None:
     """Forget the private key; the empty record says that the public one is void."""
+    if key.signing_since is None and not key.is_compromised:
+        key.may_go_at = now  # no mail and no thief has it
     key.state, key.retired_at, key.seen_since = State.RETIRED, now, None
     key.private_key_sealed = ""
     key.save()

@@ -25,8 +25,9 @@ from maildns.spf.lint import lint_spf
 from maildns.srv import lint_srv
 from maildns.tls_rpt import lint_tls_rpt
 
-Receiving = Literal["works", "partly", "broken", "elsewhere", "parked", "unknown", "unchecked"]
-Sending = Literal["good", "unsigned", "spam_risk", "parked", "unknown", "unchecked"]
+Parked = Literal["parked", "parked_unsaid", "unknown", "unchecked"]
+Receiving = Literal["works", "partly", "broken", "elsewhere"] | Parked
+Sending = Literal["good", "unsigned", "spam_risk"] | Parked
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def of_domain(domain: Domain) -> DnsView:
         records,
         report.servers if report else (),
         report.failure if report else "",
-        "parked" if domain.is_parked else _receiving(domain, records),
-        "parked" if domain.is_parked else _sending(records),
+        _parked(records, Group.RECEIVE) if domain.is_parked else _receiving(domain, records),
+        _parked(records, Group.SEND) if domain.is_parked else _sending(records),
         zone.verdicts.get("spf", {}),
         _ptr(domain),
     )
@@ -147,7 +148,7 @@ def _record(domain: Domain, each: WantedRecord, report: RecordReport | None) -> 
         _findings(each, report) if report and report.state is not RecordState.OK else (),
         each.key,
         rotation.signs_from(each.key) if each.key else None,
-        each.kind == "spf" and not domain.is_parked and bool(zones.spf_seen(domain.zone)),
+        each.kind == "spf" and bool(zones.spf_seen(domain.zone)),
     )
 
 
@@ -176,13 +177,13 @@ def _findings(each: WantedRecord, report: RecordReport) -> tuple[Finding, ...]:
 def lint(kind: str, values: Sequence[str]) -> tuple[Finding, ...]:
     """Judge the values seen at a record's name by the rules of its kind."""
     match kind.partition(":")[0]:
-        case "mx":
+        case "mx" | "null_mx":
             return lint_mx(values)
-        case "spf":
+        case "spf" | "no_spf":
             return lint_spf(values)
         case "dkim":
             return lint_dkim(values) if values else ()
-        case "dmarc":
+        case "dmarc" | "no_dmarc":
             return lint_dmarc(values)
         case "mta_sts":
             return lint_mta_sts(values)
@@ -194,6 +195,16 @@ def lint(kind: str, values: Sequence[str]) -> tuple[Finding, ...]:
             return lint_cname(tuple(values))
         case _:
             return ()
+
+
+def _parked(records: Iterable[RecordView], group: Group) -> Parked:
+    """Whether the records of a domain without mail say so."""
+    states = {each.state for each in records if each.group is group}
+    if "" in states:
+        return "unchecked"
+    if states == {RecordState.OK}:
+        return "parked"
+    return "unknown" if states <= {RecordState.OK, RecordState.UNREACHABLE} else "parked_unsaid"
 
 
 def _receiving(domain: Domain, records: Iterable[RecordView]) -> Receiving:

@@ -90,10 +90,10 @@ def _receiving(domain: Domain) -> Iterator[WantedRecord]:
 
 def _parked(domain: Domain) -> Iterator[WantedRecord]:
     """Nobody sends to it, and whoever sends in its name is refused."""
-    yield _exact(Group.RECEIVE, "mx", [null_mx(domain.name)])
-    yield _exact(Group.SEND, "spf", [spf_for_parked(domain.name)], is_of_kind=is_spf)
+    yield _exact(Group.RECEIVE, "null_mx", [null_mx(domain.name)])
+    yield _exact(Group.SEND, "no_spf", [spf_for_parked(domain.name)], is_of_kind=is_spf)
     record = dmarc_for_parked(domain.name, rua=report_uris(domain, "dmarc"))
-    yield _exact(Group.SEND, "dmarc", [record], is_of_kind=_begins("v=dmarc1"))
+    yield _exact(Group.SEND, "no_dmarc", [record], is_of_kind=_begins("v=dmarc1"))
 
 
 def _sending(domain: Domain, spf_seen: str) -> Iterator[WantedRecord]:

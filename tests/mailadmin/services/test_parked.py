@@ -43,12 +43,24 @@ def values(domain) -> dict[str, list[str]]:
 
 def test_records_say_that_no_mail_comes_or_goes(world) -> None:
     found = values(park(world))
-    assert found["mx"] == ["0 ."]
-    assert found["spf"] == ["v=spf1 -all"]
-    assert found["dmarc"][0].startswith("v=DMARC1; p=reject;")
-    assert [each for kind, each in found.items() if kind.startswith("dkim")] == [
-        ["v=DKIM1; p="]
-    ] * 2
+    assert found["null_mx"] == ["0 ."]
+    assert found["no_spf"] == ["v=spf1 -all"]
+    assert found["no_dmarc"][0].startswith("v=DMARC1; p=reject;")
+    # Its keys never signed: nothing needs to be voided, and what was entered may go.
+    assert [each for kind, each in found.items() if kind.startswith("dkim")] == [[], []]
+
+
+def test_verdict_waits_for_the_records(world) -> None:
+    domain = park(world)
+    look(domain, {domain.name: {"NS": ["ns1.dns.example"]}})
+    view = dnsview.of_domain(domain)
+    assert (view.receiving, view.sending) == ("parked_unsaid", "parked_unsaid")
+
+
+def test_keys_that_signed_are_voided(world) -> None:
+    key = world.domain.zone.dkim_keys.order_by("pk").first()
+    dkim.switch_to_signing_by_word(world.domain, key, reason="seen", by=OPERATOR)
+    assert values(park(world))[f"dkim:{key.selector}"] == ["v=DKIM1; p="]
 
 
 def test_page_of_a_right_zone_is_green_without_mail(world) -> None:
@@ -61,10 +73,10 @@ def test_page_of_a_right_zone_is_green_without_mail(world) -> None:
 
 def test_foreign_spf_is_replaced_and_not_merged(world) -> None:
     domain = park(world)
-    data = right_zone(domain, without=("spf",))
+    data = right_zone(domain, without=("no_spf",))
     data[domain.name]["TXT"] = ["v=spf1 ip4:192.0.2.1 -all"]
     look(domain, data)
-    spf = next(each for each in dnsview.of_domain(domain).records if each.kind == "spf")
+    spf = next(each for each in dnsview.of_domain(domain).records if each.kind == "no_spf")
     assert (spf.values, spf.state, spf.is_merged) == (("v=spf1 -all",), "differs", False)
 
 
