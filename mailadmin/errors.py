@@ -437,6 +437,19 @@ class NotContested(MailAdminError):
 
 
 @dataclass(eq=False, kw_only=True)
+class NotStopped(MailAdminError):
+    """A mailbox that nobody has stopped."""
+
+    address: str
+
+    code = "not_stopped"
+    field = "address"
+
+    def for_user(self) -> str:
+        return _("%(address)s is not stopped.") % {"address": self.address}
+
+
+@dataclass(eq=False, kw_only=True)
 class DomainParked(MailAdminError):
     """The domain is one without mail."""
 

@@ -315,6 +315,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "mailadmin.tasks.sweep", "schedule": 15.0},
     "check-drift": {"task": "mailadmin.tasks.check_all_drift", "schedule": 3600.0},
     "send-welcomes": {"task": "panel.tasks.send_welcomes", "schedule": 60.0},
+    "watch-sending": {"task": "panel.tasks.watch_sending", "schedule": 60.0},
     "check-dns": {"task": "panel.tasks.check_dns", "schedule": 60.0},
     "rotate-keys": {"task": "panel.tasks.rotate_keys", "schedule": 3600.0},
     "empty-trash": {"task": "panel.tasks.empty_trash", "schedule": 3600.0},

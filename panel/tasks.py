@@ -12,6 +12,7 @@ from mailadmin.services import (
     domains,
     publishing,
     readiness,
+    sending,
     takeover,
     welcome,
     zones,
@@ -30,6 +31,19 @@ def empty_trash() -> None:
 def send_welcomes() -> None:
     """Greet the owners of mailboxes that have become live."""
     welcome.send_due()
+
+
+@shared_task
+def settle_queue(mailbox_id: int) -> None:
+    """Do with the queue of one mailbox what somebody decided."""
+    sending.settle_queue(mailbox_id)
+
+
+@shared_task
+def watch_sending() -> None:
+    """Take in what the hosts put off, and do what is still to be done with their queues."""
+    sending.settle_queues()
+    sending.watch_hosts()
 
 
 @shared_task

@@ -53,6 +53,8 @@ def event_sentence(code: str) -> str:
         "mailbox.name": _("Name changed"),
         "mailbox.forwarding": _("Forwarding of the mailbox changed"),
         "mailbox.state": _("Mailbox switched"),
+        "mailbox.stopped": _("Mailbox stopped: log-in and sending off, its queue held"),
+        "mailbox.lifted": _("Mailbox may send again"),
         "mailbox.trashed": _("Mailbox moved to the trash"),
         "mailbox.restored": _("Mailbox restored"),
         "mailbox.deleted": _("Mailbox deleted for ever"),

@@ -116,7 +116,7 @@ class AgentProcess:
                 return dict(json.loads(answers.readline()))
 
     def call(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        return self.raw(json.dumps({"v": 2, "id": 1, "verb": verb, **arguments}).encode() + b"\n")
+        return self.raw(json.dumps({"v": 3, "id": 1, "verb": verb, **arguments}).encode() + b"\n")
 
     # --- looking --------------------------------------------------------------------------------
 

@@ -191,7 +191,7 @@ class MailHost(Trial):
     # --- filling --------------------------------------------------------------------------------
 
     def call(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        request = {"v": 2, "id": 1, "verb": verb, **arguments}
+        request = {"v": 3, "id": 1, "verb": verb, **arguments}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
             stream.settimeout(40)
             stream.connect(str(self.home / "run/agent/agent.sock"))
@@ -256,7 +256,7 @@ def domain(number: int, name: str, **fields: Any) -> Row:
     return {
         "kind": "domain", "key": str(number), "domain_id": number, "name": name, "state": "active",
         "canonical_id": None, "catch_all": None, "postmaster": "alice@outside.example", "elsewhere": False,
-        **fields,
+        "account_id": 1, "rates": {"mailbox": None, "domain": None, "account": None}, **fields,
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@ from mailadmin.models.addresses import Address, Target
 from mailadmin.models.audit import AuditDetail, AuditEvent
 from mailadmin.models.domains import Domain, DomainClaim
 from mailadmin.models.hosts import Drift, HostRow, MailHost
-from mailadmin.models.mailboxes import Alias, Credential, Forward, Mailbox
+from mailadmin.models.mailboxes import Alias, Credential, Forward, Mailbox, SendingAlarm
 
 __all__ = [
     "Account",
@@ -22,6 +22,7 @@ __all__ = [
     "Mailbox",
     "Membership",
     "Plan",
+    "SendingAlarm",
     "Target",
     "User",
 ]

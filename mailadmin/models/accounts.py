@@ -74,6 +74,16 @@ class Plan(models.Model):
     default_quota_mib = models.PositiveBigIntegerField(
         _("storage of a new mailbox (MiB)"), default=2048
     )
+    # Recipients within an hour; what is more is put off, and told.
+    max_sent_mailbox = models.PositiveIntegerField(
+        _("recipients an hour, of a mailbox"), null=True, blank=True, default=200
+    )
+    max_sent_domain = models.PositiveIntegerField(
+        _("recipients an hour, of a domain"), null=True, blank=True, default=1000
+    )
+    max_sent_account = models.PositiveIntegerField(
+        _("recipients an hour, of the account"), null=True, blank=True, default=2000
+    )
     domains_by_word = models.BooleanField(
         _("reseller may vouch for domains"),
         default=False,
@@ -147,6 +157,15 @@ class Account(models.Model):
     def is_reseller(self) -> bool:
         return self.kind == self.Kind.RESELLER
 
+    def allowed(self, what: str) -> int | None:
+        """The limit: an own exception, else the plan's. Without a plan nothing is allowed."""
+        override = next((each for each in self.overrides.all() if each.what == what), None)
+        if override is not None:
+            return override.allowed
+        if self.kind == Account.Kind.OPERATOR:
+            return None
+        return getattr(self.plan, f"max_{what}") if self.plan else 0
+
     def lineage(self) -> list[Account]:
         """Return the accounts from below the operator down to this one: at most two."""
         above = self.parent.lineage() if self.parent and self.parent.parent_id else []
@@ -197,6 +216,9 @@ class LimitOverride(models.Model):
         ALIASES = "aliases", _("aliases")
         FORWARDS = "forwards", _("forwards")
         QUOTA_MIB = "quota_mib", _("storage (MiB)")
+        SENT_MAILBOX = "sent_mailbox", _("recipients an hour, of a mailbox")
+        SENT_DOMAIN = "sent_domain", _("recipients an hour, of a domain")
+        SENT_ACCOUNT = "sent_account", _("recipients an hour, of the account")
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="overrides")
     what = models.CharField(_("limit"), max_length=12, choices=What.choices)

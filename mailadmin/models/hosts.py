@@ -46,6 +46,9 @@ class MailHost(models.Model):
     readiness_at = models.DateTimeField(null=True, blank=True, editable=False)
     readiness_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    # The last of its sending alarms that we took in.
+    alarms_seen = models.PositiveBigIntegerField(default=0, editable=False)
+
     generation = models.PositiveBigIntegerField(default=0)
     epoch = models.CharField(max_length=36, blank=True, default="")
     applied_generation = models.PositiveBigIntegerField(default=0)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailadmin.actors import Actor
@@ -18,6 +19,15 @@ PROTOCOLS = ("imap", "pop3", "sieve", "submission")
 def new_storage_id() -> str:
     """32 hex digits; never re-used, so a new owner never finds old mail."""
     return secrets.token_hex(16)
+
+
+class Waiting(models.TextChoices):
+    """What is to be done with the mail that waits from a mailbox."""
+
+    NOTHING = "", _("nothing")
+    HOLD = "hold", _("hold")
+    RELEASE = "release", _("release")
+    DELETE = "delete", _("delete")
 
 
 class OnAddressQuerySet(models.QuerySet[Any]):
@@ -36,6 +46,11 @@ class Mailbox(models.Model):
     quota_mib = models.PositiveBigIntegerField(_("storage (MiB)"), null=True, blank=True)
     # Only of use while targets exist: whether the forwarded mail is also kept here.
     keep_copy = models.BooleanField(_("keep a copy"), default=True)
+    # Somebody has stopped it from sending; and what its host still has to do with its queue.
+    stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True, editable=False)
+    waiting = models.CharField(
+        max_length=7, choices=Waiting.choices, blank=True, default="", editable=False
+    )
     # The language of a welcome message that is still to be sent; empty when none is.
     welcome_in = models.CharField(max_length=8, blank=True, default="", editable=False)
 
@@ -50,7 +65,8 @@ class Mailbox(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["address"], condition=~Q(welcome_in=""), name="welcome_due")
+            models.Index(fields=["address"], condition=~Q(welcome_in=""), name="welcome_due"),
+            models.Index(fields=["address"], condition=~Q(waiting=""), name="queue_due"),
         ]
 
     def __str__(self) -> str:
@@ -116,3 +132,28 @@ class Forward(models.Model):
 
     def __str__(self) -> str:
         return self.address.email
+
+
+class SendingAlarm(models.Model):
+    """A mailbox wanted to send to more people within an hour than it may; the rest was put off."""
+
+    class What(models.TextChoices):
+        MAILBOX = "mailbox", _("mailbox")
+        DOMAIN = "domain", _("domain")
+        ACCOUNT = "account", _("account")
+
+    address = models.ForeignKey(
+        Address, models.CASCADE, related_name="alarms", verbose_name=_("address")
+    )
+    what = models.CharField(_("limit"), max_length=7, choices=What.choices)
+    count = models.PositiveIntegerField(_("recipients"))
+    allowed = models.PositiveIntegerField(_("allowed"))
+    at = models.DateTimeField(_("at"), default=timezone.now, editable=False)
+    told_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("sending alarm")
+        verbose_name_plural = _("sending alarms")
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.count}"

@@ -32,6 +32,8 @@ class WireRow(TypedDict, total=False):
     catch_all: str | None
     postmaster: str | None
     elsewhere: bool
+    account_id: int
+    rates: dict[str, int | None]
     local_part: str
     type: str
     storage_id: str
@@ -77,7 +79,11 @@ def _payload(row: HostRow, made: dict[tuple[str, str], WireRow]) -> WireRow:
 
 
 def domains() -> QuerySet[Domain]:
-    return Domain.objects.filter(deleted_at=None).select_related("account__parent__parent")
+    return (
+        Domain.objects.filter(deleted_at=None)
+        .select_related("account__parent__parent", "account__plan")
+        .prefetch_related("account__overrides")
+    )
 
 
 def addresses() -> QuerySet[Address]:
@@ -110,6 +116,11 @@ def domain_row(domain: Domain) -> WireRow:
         "catch_all": domain.catch_all or None,
         "postmaster": postmaster_of(domain),
         "elsewhere": domain.mail_elsewhere,
+        "account_id": domain.account_id,
+        "rates": {
+            name: domain.account.allowed(f"sent_{name}")
+            for name in ("mailbox", "domain", "account")
+        },
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-PROTOCOL = 2
+PROTOCOL = 3
 # The agent refuses a longer line; a batch that would be longer is cut into smaller ones.
 MAX_LINE_BYTES = 8 * 1024 * 1024
 

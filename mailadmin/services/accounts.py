@@ -68,6 +68,7 @@ def assign_plan(account: Account, plan: Plan, *, by: Actor) -> None:
     with transaction.atomic():
         before = account.plan_id
         _assign(account, plan)
+        touch_domains(account, by=by)
         audit.record(by, "account.plan", account, before={"plan": before}, after={"plan": plan.pk})
 
 
@@ -105,6 +106,8 @@ def override_limit(account: Account, what: str, allowed: int | None, *, by: Acto
         )
         if account.parent.is_reseller:
             refuse_overselling(account.parent)
+        if what in limits.RATES:
+            touch_domains(account, by=by)
         audit.record(by, "account.limit", account, after={"what": what, "allowed": allowed})
 
 
@@ -169,6 +172,11 @@ def touch_domains(account: Account, *, by: Actor) -> None:
     hostrows.touch(*domains, by=by, bulk=domains.count() > 100)
 
 
+def _touch_domains_of(plan: Plan, *, by: Actor) -> None:
+    domains = Domain.objects.filter(account__plan=plan)
+    hostrows.touch(*domains, by=by, bulk=domains.count() > 100)
+
+
 def rename_account(account: Account, name: str, *, by: Actor) -> None:
     access.may_write(by, account)
     with transaction.atomic():
@@ -191,6 +199,8 @@ def save_plan(plan: Plan, *, changed: list[str], by: Actor) -> None:
         if plan.owner.is_reseller:
             limits.lock(plan.owner)
             refuse_overselling(plan.owner)
+        if any(f"max_{what}" in changed for what in limits.RATES):
+            _touch_domains_of(plan, by=by)
         audit.record(by, "plan.saved", plan, account=plan.owner, after={"fields": changed})
 
 
@@ -203,3 +213,5 @@ def remove_part(part: Membership | LimitOverride, *, by: Actor) -> None:
         kind = part._meta.model_name or ""
         audit.record(by, f"{kind}.removed", part.account, before={"key": part.pk})
         part.delete()
+        if isinstance(part, LimitOverride) and part.what in limits.RATES:
+            touch_domains(part.account, by=by)

@@ -9,11 +9,11 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from mailadmin.models import Account, Domain, MailHost, User
+from mailadmin.models import Account, Domain, MailHost, SendingAlarm, User
 from maildns.models import DkimKey
 from maildns.readiness.report import Item
 
@@ -33,15 +33,33 @@ def keys_to_enter(domain: Domain, keys: Iterable[DkimKey]) -> bool:
 def host_lost(host: MailHost, items: Sequence[Item]) -> bool:
     """Tell the operator's people what a mail host no longer has."""
     sent = True
-    for user in User.objects.filter(is_superuser=True, is_active=True):
+    for user in _operators():
         sent &= _deliver("host_lost", user, {"host": host, "items": items})
     return sent
+
+
+def sending_slowed(alarm: SendingAlarm) -> bool:
+    """Tell owner, reseller and operator that a mailbox sends too much. False if not all knew."""
+    domain = alarm.address.domain
+    people = {user.pk: user for user in people_of(domain.account, domain)}
+    if domain.account.parent is not None:
+        people |= {user.pk: user for user in people_of(domain.account.parent, domain)}
+    people |= {user.pk: user for user in _operators()}
+    sent = [
+        _deliver("sending_slowed", user, {"alarm": alarm, "address": alarm.address})
+        for user in people.values()
+    ]
+    return all(sent)
 
 
 def domain_given_away(name: str, people: Sequence[User]) -> None:
     """Tell who held a domain that somebody else proved it, and has it now."""
     for user in people:
         _deliver("domain_given_away", user, {"name": name})
+
+
+def _operators() -> QuerySet[User]:
+    return User.objects.filter(is_superuser=True, is_active=True)
 
 
 def _send(letter: str, account: Account, domain: Domain, facts: dict[str, Any]) -> bool:

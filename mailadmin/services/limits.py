@@ -8,10 +8,12 @@ from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 
 from mailadmin.errors import LimitReached
-from mailadmin.models import Account, Address, Domain, LimitOverride, Mailbox
+from mailadmin.models import Account, Address, Domain, Mailbox
 from mailadmin.models.states import State
 
 WHATS = ("domains", "mailboxes", "aliases", "forwards", "quota_mib")
+# Held by the host: recipients within an hour.
+RATES = ("sent_mailbox", "sent_domain", "sent_account")
 KIND_LIMITS = {"mailbox": "mailboxes", "alias": "aliases", "forward": "forwards"}
 
 
@@ -39,13 +41,7 @@ class Usage:
 
 
 def allowed(account: Account, what: str) -> int | None:
-    """The account's limit: its own exception, else its plan. Without a plan nothing is allowed."""
-    override = LimitOverride.objects.filter(account=account, what=what).first()
-    if override is not None:
-        return override.allowed
-    if account.kind == Account.Kind.OPERATOR:
-        return None
-    return getattr(account.plan, f"max_{what}") if account.plan else 0
+    return account.allowed(what)
 
 
 def used(account: Account, what: str) -> int:

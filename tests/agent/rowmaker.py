@@ -16,6 +16,7 @@ def domain(number: int = 1, name: str = "example.test", **fields: Any) -> Row:
     return {
         "kind": "domain", "key": str(number), "domain_id": number, "name": name, "state": "active",
         "canonical_id": None, "catch_all": None, "postmaster": "a@outside.example", "elsewhere": False,
+        "account_id": 1, "rates": {"mailbox": None, "domain": None, "account": None},
         **fields,
     }  # fmt: skip
 

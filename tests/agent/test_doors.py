@@ -64,19 +64,19 @@ def test_readers_go_on_after_the_agent_has_left(own_agent) -> None:
 def test_one_too_many_is_told_so_and_room_is_given_back(own_agent) -> None:
     held = [own_agent.connect() for _ in range(64)]
     for stream in held:
-        stream.sendall(b'{"v": 2, "id": 1, "verb": "status"}\n')
+        stream.sendall(b'{"v": 3, "id": 1, "verb": "status"}\n')
         assert stream.recv(65536)
     with own_agent.connect() as stream, stream.makefile("rb") as answers:
         assert json.loads(answers.readline())["code"] == "busy"
     for stream in held:
         stream.close()
     for _ in range(100):
-        if own_agent.raw(b'{"v": 2, "id": 1, "verb": "hello"}\n').get("ok"):
+        if own_agent.raw(b'{"v": 3, "id": 1, "verb": "hello"}\n').get("ok"):
             return
     raise AssertionError("no room was given back")
 
 
 def test_answers_come_in_the_order_of_the_requests(agent) -> None:
     with agent.connect() as stream, stream.makefile("rb") as answers:
-        stream.sendall(b"".join(b'{"v":2,"id":%d,"verb":"hello"}\n' % n for n in range(200)))
+        stream.sendall(b"".join(b'{"v":3,"id":%d,"verb":"hello"}\n' % n for n in range(200)))
         assert [json.loads(answers.readline())["id"] for _ in range(200)] == list(range(200))

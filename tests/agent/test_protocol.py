@@ -26,20 +26,20 @@ def alive(agent) -> bool:
         (b"[]\n", "bad_json"),
         (b"null\n", "bad_json"),
         (b"\xff\xfe\n", "bad_json"),
-        (b'{"v":2,"verb":"hello"\n', "bad_json"),
-        (b'{"v":2,"v":2,"verb":"hello"}\n', "bad_json"),
+        (b'{"v":3,"verb":"hello"\n', "bad_json"),
+        (b'{"v":3,"v":3,"verb":"hello"}\n', "bad_json"),
         (b'{"v":NaN}\n', "bad_json"),
         (b"[" * 100_000 + b"\n", "bad_json"),
         (b'{"v":' + b"9" * 5000 + b"}\n", "bad_json"),
         (b"{}\n", "bad_version"),
-        (b'{"v":1,"verb":"hello"}\n', "bad_version"),
+        (b'{"v":2,"verb":"hello"}\n', "bad_version"),
         (b'{"v":"1","verb":"hello"}\n', "bad_version"),
-        (b'{"v":2}\n', "unknown_verb"),
-        (b'{"v":2,"verb":"shell"}\n', "unknown_verb"),
-        (b'{"v":2,"verb":["hello"]}\n', "unknown_verb"),
-        (b'{"v":2,"verb":"apply"}\n', "bad_request"),
-        (b'{"v":2,"verb":"prove","rows":7}\n', "bad_request"),
-        (b'{"v":2,"verb":"reload","what":"reboot"}\n', "bad_request"),
+        (b'{"v":3}\n', "unknown_verb"),
+        (b'{"v":3,"verb":"shell"}\n', "unknown_verb"),
+        (b'{"v":3,"verb":["hello"]}\n', "unknown_verb"),
+        (b'{"v":3,"verb":"apply"}\n', "bad_request"),
+        (b'{"v":3,"verb":"prove","rows":7}\n', "bad_request"),
+        (b'{"v":3,"verb":"reload","what":"reboot"}\n', "bad_request"),
     ],
 )
 def test_case_081_garbage_gets_a_code(agent, line: bytes, code: str) -> None:
@@ -50,7 +50,7 @@ def test_case_081_garbage_gets_a_code(agent, line: bytes, code: str) -> None:
 
 def test_f33_version_is_agreed_at_the_greeting(agent) -> None:
     hello = agent.call("hello")
-    assert hello["protocols"] == [2]
+    assert hello["protocols"] == [3]
     assert (hello["epoch"], hello["generation"], hello["batch"]) == ("", 0, "")
 
 
@@ -73,7 +73,7 @@ def test_gigabyte_without_a_newline_is_refused_in_little_memory(agent) -> None:
 
 
 def test_half_a_line_and_a_hang_up_do_no_harm(agent) -> None:
-    for data in (b'{"v":2,"verb":"app', b""):
+    for data in (b'{"v":3,"verb":"app', b""):
         with agent.connect() as stream:
             stream.sendall(data)
     assert alive(agent)

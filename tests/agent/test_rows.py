@@ -13,6 +13,7 @@ HASH = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNo"
 DOMAIN = {
     "kind": "domain", "key": "1", "domain_id": 1, "name": "example.test", "state": "active",
     "canonical_id": None, "catch_all": None, "postmaster": "a@outside.example", "elsewhere": False,
+    "account_id": 1, "rates": {"mailbox": None, "domain": None, "account": None},
 }  # fmt: skip
 MAILBOX = {
     "kind": "address", "key": "7", "domain_id": 1, "local_part": "info", "type": "mailbox",
@@ -59,6 +60,8 @@ def test_good_rows_are_taken_and_stand_in_the_files(agent) -> None:
         changed(DOMAIN, name="localhost"), changed(DOMAIN, catch_all="|cmd"), changed(DOMAIN, catch_all="/etc/passwd"),
         changed(DOMAIN, catch_all=":include:/x@y.de"), changed(DOMAIN, state="trash"), changed(DOMAIN, key="2"),
         changed(DOMAIN, key="1 OR 1=1"), changed(DOMAIN, extra=1), changed(DOMAIN, key="-1"),
+        changed(DOMAIN, account_id=0), changed(DOMAIN, account_id="1"), changed(DOMAIN, rates=None), changed(DOMAIN, rates={}),
+        changed(DOMAIN, rates={"mailbox": -1, "domain": None, "account": None}), changed(DOMAIN, rates={"mailbox": True, "domain": None, "account": None}),
         changed(DOMAIN, elsewhere=1), changed(DOMAIN, elsewhere=None), changed(DOMAIN, elsewhere="false"),
         {name: value for name, value in DOMAIN.items() if name != "elsewhere"}, changed(MAILBOX, elsewhere=True),
         changed(MAILBOX, local_part="a..b"), changed(MAILBOX, local_part="Info"), changed(MAILBOX, local_part="a" * 65),

@@ -223,7 +223,7 @@ def names() -> list[tuple[str, URLPattern]]:
 OPEN = {"healthz", "theme", "technician"}
 # What each page answers to somebody who may not: the expected answers are written by hand.
 LOGGED_IN_ONLY = {
-    "dashboard", "domains", "domain", "domain_catch_all", "domain_state", "domain_parked", "mailboxes", "mailbox_new",
+    "dashboard", "domains", "domain", "domain_catch_all", "domain_state", "domain_parked", "mailbox_sent", "mailbox_stop", "mailbox_lift", "mailboxes", "mailbox_new",
     "address_free", "mailbox_new_person", "mailbox_new_review", "mailbox_new_cancel", "mailbox",
     "mailbox_password", "mailbox_quota", "mailbox_name", "mailbox_forwarding", "address_state",
     "address_trash", "address_restore", "address_delete", "address_status", "aliases", "alias_new",

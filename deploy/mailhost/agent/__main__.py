@@ -25,7 +25,7 @@ def main() -> None:
     agent = Agent(config)
     agent.start()
     token = config.vault_token_file.read_text(encoding="ascii").strip()
-    doors = RspamdServer(config.http_port, agent.store, token)
+    doors = RspamdServer(config.http_port, agent.store, agent.sending, token)
     threading.Thread(target=doors.serve_forever, daemon=True).start()
     serve(agent)
 

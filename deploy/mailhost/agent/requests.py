@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import Refused
 from .store import Position
-from .validate import MAX_ID
+from .validate import MAX_ID as MAX_ID
 
 _WORD = re.compile(r"[!-~]{0,64}")
 

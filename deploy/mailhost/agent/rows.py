@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
-from .validate import Row
+from .validate import RATES, Row
 
 Files = Mapping[str, sqlite3.Connection]
 
@@ -36,7 +36,7 @@ def insert(files: Files, row: Row) -> None:
 
 def _insert_domain(files: Files, row: Row) -> None:
     files["lookup"].execute(
-        "INSERT INTO domain VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO domain VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             int(row["key"]),
             row["name"],
@@ -46,6 +46,8 @@ def _insert_domain(files: Files, row: Row) -> None:
             row["postmaster"],
             # A resync that was cut off before the upgrade left rows without it.
             int(row.get("elsewhere", False)),
+            row.get("account_id", 0),
+            *(row.get("rates", {}).get(name) for name in RATES),
         ),
     )
     files["auth"].execute(
@@ -149,6 +151,8 @@ def _read_name(files: Files, domain_id: int) -> Iterator[Row]:
     names = ("name", "state", "canonical_id", "catch_all", "postmaster")
     domain |= {name: in_lookup[name] for name in names}
     domain["elsewhere"] = bool(in_lookup["elsewhere"])
+    domain["account_id"] = in_lookup["account_id"]
+    domain["rates"] = {name: in_lookup[f"rate_{name}"] for name in RATES}
     if in_auth is None or tuple(in_auth) != (in_lookup["name"], in_lookup["state"]):
         domain["auth"] = "differs"
     yield domain

@@ -1,4 +1,4 @@
-"""What Rspamd asks over loopback: keys in the form of Vault, and who may send as whom."""
+"""What Rspamd asks over loopback: keys in the form of Vault, who may send as whom, how much."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from .errors import Refused
+from .sending import Mail, Sending
 from .store import Store
 from .validate import DOMAIN
+
+# Addresses of some thousand recipients.
+MAX_BODY_BYTES = 1024 * 1024
 
 
 class RspamdServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, store: Store, token: str) -> None:
+    def __init__(self, port: int, store: Store, sending: Sending, token: str) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.store = store
+        self.sending = sending
         self.token = token
 
 
@@ -31,20 +37,39 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
-        given = self.headers.get("X-Vault-Token", "")
-        if not hmac.compare_digest(given.encode(), self.server.token.encode()):
-            self._answer(403, {"errors": ["permission denied"]})
+        if not self._is_known():
             return
         url = urlsplit(self.path)
         try:
             if url.path.startswith("/v1/dkim/"):
                 self._keys(url.path.removeprefix("/v1/dkim/").lower())
-            elif url.path == "/v1/sender":
-                self._sender(parse_qs(url.query))
             else:
                 self._answer(404, {"errors": []})
         finally:
             self.server.store.close_readers()
+
+    def do_POST(self) -> None:
+        """A mail that somebody hands in: may he send it, and now?"""
+        if not self._is_known():
+            return
+        length = self.headers.get("Content-Length", "")
+        if self.path != "/v1/sender" or not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            self.close_connection = True
+            self._answer(404, {"errors": []})
+            return
+        try:
+            self._sender(parse_qs(self.rfile.read(int(length)).decode("utf-8", "replace")))
+        except Refused as refusal:
+            self._answer(503, {"errors": [refusal.code]})
+        finally:
+            self.server.store.close_readers()
+
+    def _is_known(self) -> bool:
+        given = self.headers.get("X-Vault-Token", "")
+        if hmac.compare_digest(given.encode(), self.server.token.encode()):
+            return True
+        self._answer(403, {"errors": ["permission denied"]})
+        return False
 
     def _keys(self, domain: str) -> None:
         """404 has a mail go out unsigned: a domain without a key that signs."""
@@ -77,7 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         login = query.get("login", [""])[0].lower()
         addresses = [each.lower() for each in query.get("from", [])]
         allowed = bool(addresses) and all(self._may_send(login, each) for each in addresses)
-        self._answer(200, {"allowed": allowed})
+        full = self.server.sending.take(_mail(login, query)) if allowed else ""
+        self._answer(200, {"allowed": allowed, "full": full})
 
     def _may_send(self, login: str, address: str) -> bool:
         local_part, _at, domain = address.rpartition("@")
@@ -105,3 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: a line per mail would only repeat Rspamd's own log."""
+
+
+def _mail(login: str, query: dict[str, list[str]]) -> Mail:
+    size = query.get("size", ["0"])[0]
+    return Mail(
+        login,
+        query.get("from", [""])[0].lower()[:320],
+        tuple(each[:320] for each in query.get("rcpt", [])),
+        int(size) if size.isdecimal() and len(size) < 16 else 0,
+        query.get("id", [""])[0][:250],
+    )

@@ -22,9 +22,10 @@ from .helperclient import Helper
 from .logs import log
 from .proof import Prover
 from .replacing import Replacer
+from .sending import Sending
 from .store import NAMES, Store
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_LINE_BYTES = 8 * 1024 * 1024
 # A request that has begun must be there in this time; between requests a stream may rest longer.
 LINE_SECONDS = 60
@@ -46,6 +47,7 @@ class Agent:
         self.replacer = Replacer(self.store, writer, config.private.parent)
         self.applier = Applier(self.store, writer, self.replacer.finish)
         self.prover = Prover(config, self.store)
+        self.sending = Sending(config, self.store, self.helper)
         self.versions = _versions()
         batch = {"token", "rows", "removal_share", "allow_mass_removal"}
         # Each verb and the arguments that it takes; what is not known is refused, not guessed.
@@ -65,6 +67,9 @@ class Agent:
             "queue_action": (self.queue_action, {"action", "queue_id"}),
             "kick": (self.kick, {"login"}),
             "usage": (self.usage, {"login"}),
+            "sent": (self.sending.sent, {"login", "before"}),
+            "alarms": (self.sending.alarms, {"after"}),
+            "loose": (self.sending.loose, {"login", "action"}),
             "reload": (self.reload, {"what"}),
         }
 

@@ -31,7 +31,10 @@ PROTOCOLS = {"imap", "pop3", "sieve", "submission"}
 KINDS = {"domain", "address", "dkim", "purge"}
 MAX_ID = 2**62
 
-_DOMAIN_FIELDS = {"name", "state", "canonical_id", "catch_all", "postmaster", "elsewhere"}
+_DOMAIN_FIELDS = {
+    "name", "state", "canonical_id", "catch_all", "postmaster", "elsewhere", "account_id", "rates",
+}  # fmt: skip
+RATES = ("mailbox", "domain", "account")
 _ROUTE_FIELDS = {"local_part", "type", "state", "targets"}
 _MAILBOX_FIELDS = _ROUTE_FIELDS | {
     "storage_id", "quota_mib", "keep_copy", "send_as", "credentials",
@@ -81,6 +84,13 @@ def _domain(content: Row) -> None:
         if content[field] is not None:
             target(field, content[field])
     _truth("elsewhere", content["elsewhere"])
+    _whole("account_id", content["account_id"], least=1)
+    rates = content["rates"]
+    if not isinstance(rates, dict) or set(rates) != set(RATES):
+        raise Refused("bad_row", field="rates")
+    for rate in rates.values():
+        if rate is not None:
+            _whole("rates", rate, least=0)
 
 
 def _address(content: Row) -> None:

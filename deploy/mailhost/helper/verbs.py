@@ -50,6 +50,7 @@ class Verbs:
             "reload_rspamd": (set(), self.reload_rspamd),
             "queue_list": (set(), self.queue_list),
             "queue_action": ({"action", "queue_id"}, self.queue_action),
+            "queue_of": ({"action", "sender"}, self.queue_of),
             "requeue": ({"domain"}, self.requeue),
             "kick": ({"login"}, self.kick),
             "usage": ({"login"}, self.usage),
@@ -87,6 +88,21 @@ class Verbs:
             raise NotDone("bad_arguments")
         _run(["/usr/sbin/postsuper", "-c", self.postfix, QUEUE_FLAGS[action], queue_id])
         return {}
+
+    def queue_of(self, action: str, sender: str) -> dict[str, Any]:
+        """Do the same with all that waits from one sender."""
+        if action not in QUEUE_FLAGS or not LOGIN.fullmatch(sender) or sender.startswith("*"):
+            raise NotDone("bad_arguments")
+        output = _run(["/usr/sbin/postqueue", "-c", self.postfix, "-j"])
+        waiting = [
+            entry["queue_id"]
+            for entry in map(json.loads, output.splitlines())
+            if _without_tag(entry["sender"].lower()) == sender
+        ]
+        if waiting:
+            command = ["/usr/sbin/postsuper", "-c", self.postfix, QUEUE_FLAGS[action], "-"]
+            _run(command, given="".join(f"{queue_id}\n" for queue_id in waiting))
+        return {"count": len(waiting)}
 
     def requeue(self, domain: str) -> dict[str, Any]:
         """Have Postfix think anew about what waits for a domain: where it lies, who is behind it.
@@ -204,6 +220,11 @@ def _is_directory(name: str, parent: int) -> bool:
 def _unlink(name: str, parent: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
+
+
+def _without_tag(address: str) -> str:
+    local_part, at, domain = address.rpartition("@")
+    return f"{local_part.partition('+')[0]}{at}{domain}"
 
 
 def _run(argv: list[str], *, fine: tuple[int, ...] = (0,), given: str = "") -> str:

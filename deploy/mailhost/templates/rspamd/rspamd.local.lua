@@ -1,4 +1,5 @@
--- Nobody sends as somebody else: the agent knows which addresses a log-in may write in From.
+-- Nobody sends as somebody else, and nobody more than is his: the agent knows which addresses a
+-- log-in may write in From, and counts.
 -- And a domain that signs does not send without a signature.
 -- No answer from the agent is a temporary refusal, never a yes.
 local http = require "rspamd_http"
@@ -66,9 +67,16 @@ local function check(task)
   for _, address in ipairs(addresses) do
     query = query .. "&from=" .. escaped(address)
   end
+  for _, recipient in ipairs(task:get_recipients("smtp") or {}) do
+    query = query .. "&rcpt=" .. escaped(recipient.addr or "")
+  end
+  query = query .. "&size=" .. tostring(task:get_size()) .. "&id=" .. escaped(task:get_message_id() or "")
   local started = http.request({
     task = task,
-    url = AGENT .. "/sender?" .. query,
+    url = AGENT .. "/sender",
+    method = "post",
+    mime_type = "application/x-www-form-urlencoded",
+    body = query,
     timeout = 4.0,
     headers = { ["X-Vault-Token"] = TOKEN },
     callback = function(err, code, body)
@@ -76,7 +84,10 @@ local function check(task)
         return later(task)
       end
       if not string.find(tostring(body), '"allowed": true', 1, true) then
-        refuse(task, "The From header is not an address of this log-in")
+        return refuse(task, "The From header is not an address of this log-in")
+      end
+      if not string.find(tostring(body), '"full": ""', 1, true) then
+        later(task, "Too many recipients within an hour, try again later")
       end
     end,
   })
