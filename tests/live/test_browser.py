@@ -23,6 +23,7 @@ PAGES = {
     "dashboard": "/",
     "mailboxes": "/mailboxes/",
     "mailbox": "MAILBOX",
+    "sent": "MAILBOXsent/",
     "new": "/mailboxes/new/?local_part=info2",
     "trash": "/trash/",
     "aliases": "/aliases/",
@@ -192,12 +193,10 @@ def look_at(
                      if name not in ("log-in", "reset") else [])  # fmt: skip
     page, errors = watched(made)
     path = PAGES[name]
-    if path == "MAILBOX":
+    if path.startswith("MAILBOX"):
         text = alice.get("/mailboxes/").text
-        path = (
-            "/mailboxes/"
-            + text.split(">info@example.test<")[0].rsplit("/mailboxes/", 1)[1].split('"')[0]
-        )
+        uid = text.split(">info@example.test<")[0].rsplit("/mailboxes/", 1)[1].split('"')[0]
+        path = path.replace("MAILBOX", f"/mailboxes/{uid}")
     page.goto(path)
     page.evaluate(AXE.read_text())
     found = page.evaluate(f"axe.run({{runOnly: {RULES}}})")
